@@ -20,11 +20,36 @@ public static class Sql
         (await db.RunAsync(sql, args, null, static (connection, command) => connection.QueryAsync<T>(command), cancel)).AsList();
 
     /// <summary>The first row, or default where there is none: most often "not found".</summary>
-    public static Task<T?> FirstAsync<T>(this NpgsqlDataSource db, string sql, object? args, CancellationToken cancel) =>
-        db.RunAsync(sql, args, null, static (connection, command) => connection.QueryFirstOrDefaultAsync<T>(command), cancel);
+    /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
+    public static Task<T?> FirstAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        CancellationToken cancel,
+        TimeSpan? deadline = null
+    ) => db.RunAsync(sql, args, deadline, static (connection, command) => connection.QueryFirstOrDefaultAsync<T>(command), cancel);
+
+    /// <summary>The first row, cut in two at a column; the second half is null where an outer join found nothing.</summary>
+    public static async Task<(TFirst, TSecond?)?> FirstAsync<TFirst, TSecond>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        string splitOn,
+        CancellationToken cancel
+    )
+        where TSecond : class =>
+        (
+            await db.RunAsync(
+                sql,
+                args,
+                null,
+                (connection, command) =>
+                    connection.QueryAsync<TFirst, TSecond?, (TFirst, TSecond?)?>(command, (first, second) => (first, second), splitOn),
+                cancel
+            )
+        ).FirstOrDefault();
 
     /// <summary>The number of rows affected.</summary>
-    /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
     public static Task<int> ExecuteAsync(
         this NpgsqlDataSource db,
         string sql,
