@@ -17,7 +17,7 @@ internal static class DeleteSession
         """;
 
     /// <summary>Ends one of one's sessions; its access tokens stop working within a second.</summary>
-    public static async Task<Results<NoContent, NotFound>> Handle(
+    public static async Task<Results<NoContent, Missing>> Handle(
         Id id,
         Viewer viewer,
         EndedSessions endedSessions,
@@ -26,7 +26,7 @@ internal static class DeleteSession
     )
     {
         if (await db.FirstAsync<long?>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is null)
-            return new NotFound();
+            return new Missing();
         endedSessions.End([id.Value]);
         return TypedResults.NoContent();
     }
@@ -35,7 +35,7 @@ internal static class DeleteSession
 internal static class DeleteCurrentSession
 {
     /// <summary>Signs out: ends the session that the call is made with.</summary>
-    public static Task<Results<NoContent, NotFound>> Handle(
+    public static Task<Results<NoContent, Missing>> Handle(
         Viewer viewer,
         EndedSessions endedSessions,
         NpgsqlDataSource db,

@@ -47,7 +47,7 @@ internal sealed class RefreshToken
     }
 
     /// <summary>The one that takes this one's place.</summary>
-    public RefreshToken Next() => new(_key, HMACSHA256.HashData(_key, [.. "next"u8, .. _secret]));
+    public RefreshToken Next() => new(_key, Mac(_key, [.. "next"u8, .. _secret]));
 
     public string WriteFor(long sessionId)
     {
@@ -58,5 +58,7 @@ internal sealed class RefreshToken
         return Base64Url.EncodeToString(bytes);
     }
 
-    private static byte[] Tag(byte[] key, ReadOnlySpan<byte> bytes) => HMACSHA256.HashData(key, [.. "given"u8, .. bytes])[..TagBytes];
+    private static byte[] Tag(byte[] key, ReadOnlySpan<byte> bytes) => Mac(key, [.. "given"u8, .. bytes])[..TagBytes];
+
+    private static byte[] Mac(byte[] key, byte[] bytes) => HMACSHA256.HashData(key, bytes);
 }

@@ -43,7 +43,7 @@ internal static class CreateComment
         """;
 
     /// <summary>Comments on a post, or replies to a comment of it: there is one level of replies, so a reply to a reply joins its thread.</summary>
-    public static async Task<Results<Created<Comment>, NotFound, IdempotencyKeyReused>> Handle(
+    public static async Task<Results<NewResource<Comment>, Missing, IdempotencyKeyReused>> Handle(
         Id id,
         CreateCommentRequest request,
         IdempotencyKey key,
@@ -52,7 +52,7 @@ internal static class CreateComment
         CancellationToken cancel
     )
     {
-        return await key.OnceAsync<Results<Created<Comment>, NotFound, IdempotencyKeyReused>>(
+        return await key.OnceAsync<Results<NewResource<Comment>, Missing, IdempotencyKeyReused>>(
             db,
             async () =>
             {
@@ -66,16 +66,16 @@ internal static class CreateComment
                     key.Key,
                     key.RequestHash,
                 };
-                return await db.FirstAsync<CommentRow>(Sql, args, cancel) is { } row ? Show(row) : new NotFound();
+                return await db.FirstAsync<CommentRow>(Sql, args, cancel) is { } row ? Show(row) : new Missing();
             },
             async made =>
                 await db.FirstAsync<CommentRow>(GetComment.Sql, new { id = made, viewer = viewer.Id }, cancel) is { } row
                     ? Show(row)
-                    : new NotFound(),
+                    : new Missing(),
             new IdempotencyKeyReused(),
             cancel
         );
 
-        Created<Comment> Show(CommentRow row) => new(row.ToView(viewer), row.Version, $"/v1/comments/{row.Id}");
+        NewResource<Comment> Show(CommentRow row) => new(row.ToView(viewer), row.Version, $"/v1/comments/{row.Id}");
     }
 }

@@ -23,7 +23,7 @@ internal static class DeleteComment
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     /// <summary>Its author, or the post's, deletes a comment; the replies go with it.</summary>
-    public static async Task<Results<NoContent, Forbidden, NotFound>> Handle(
+    public static async Task<Results<NoContent, Forbidden, Missing>> Handle(
         Id id,
         Viewer viewer,
         NpgsqlDataSource db,
@@ -31,10 +31,10 @@ internal static class DeleteComment
     ) =>
         await db.FirstAsync<Deletion>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel, Deadline) switch
         {
-            null => new NotFound(),
+            null => new Missing(),
             { Own: false } => new Forbidden(),
             // Somebody else's call was faster.
-            { Done: false } => new NotFound(),
+            { Done: false } => new Missing(),
             _ => TypedResults.NoContent(),
         };
 

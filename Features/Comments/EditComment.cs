@@ -25,7 +25,7 @@ internal static class EditComment
         """;
 
     /// <summary>Its author changes a comment's text.</summary>
-    public static async Task<Results<Resource<Comment>, Forbidden, NotFound, PreconditionFailed>> Handle(
+    public static async Task<Results<Resource<Comment>, Forbidden, Missing, PreconditionFailed>> Handle(
         Id id,
         EditCommentRequest request,
         IfMatch ifMatch,
@@ -37,7 +37,7 @@ internal static class EditComment
         var args = new { id = id.Value, viewer = viewer.Id, versions = ifMatch.Versions, text = request.Text };
         return await db.FirstAsync<Outcome, CommentRow>(Sql, args, "id", cancel) switch
         {
-            null => new NotFound(),
+            null => new Missing(),
             ({ Own: false }, _) => new Forbidden(),
             ({ Matched: false }, _) => new PreconditionFailed(),
             (_, var row) => new Resource<Comment>(row!.ToView(viewer), row.Version),

@@ -17,7 +17,7 @@ internal static class GetComment
         """;
 
     /// <summary>One comment or reply, if the viewer may see its post.</summary>
-    public static async Task<Results<Resource<Comment>, NotFound>> Handle(
+    public static async Task<Results<Resource<Comment>, Missing>> Handle(
         Id id,
         Viewer viewer,
         NpgsqlDataSource db,
@@ -25,5 +25,5 @@ internal static class GetComment
     ) =>
         await db.FirstAsync<CommentRow>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } row
             ? new Resource<Comment>(row.ToView(viewer), row.Version)
-            : new NotFound();
+            : new Missing();
 }

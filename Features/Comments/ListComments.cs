@@ -24,7 +24,7 @@ internal static class ListComments
         """;
 
     /// <summary>The comments on a post, oldest first, without the replies to them.</summary>
-    public static async Task<Results<PageResult<Comment>, NotFound>> Handle(
+    public static async Task<Results<PageResult<Comment>, Missing>> Handle(
         Id id,
         Paging paging,
         Viewer viewer,
@@ -35,7 +35,7 @@ internal static class ListComments
         var args = new { postId = id.Value, viewer = viewer.Id, after = paging.After?.First ?? 0, take = paging.Take };
         var rows = await db.ListAsync<CommentRow>(Sql, args, cancel);
         if (rows.Count == 0)
-            return new NotFound();
+            return new Missing();
         rows.RemoveAll(row => row.Id == 0);
         return paging.Page(rows, row => row.ToView(viewer), row => (row.Id, 0));
     }

@@ -22,7 +22,7 @@ internal static class ListReplies
         """;
 
     /// <summary>The replies to a comment, oldest first.</summary>
-    public static async Task<Results<PageResult<Comment>, NotFound>> Handle(
+    public static async Task<Results<PageResult<Comment>, Missing>> Handle(
         Id id,
         Paging paging,
         Viewer viewer,
@@ -33,7 +33,7 @@ internal static class ListReplies
         var args = new { id = id.Value, viewer = viewer.Id, after = paging.After?.First ?? 0, take = paging.Take };
         var rows = await db.ListAsync<CommentRow>(Sql, args, cancel);
         if (rows.Count == 0)
-            return new NotFound();
+            return new Missing();
         rows.RemoveAll(row => row.Id == 0);
         return paging.Page(rows, row => row.ToView(viewer), row => (row.Id, 0));
     }

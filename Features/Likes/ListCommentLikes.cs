@@ -47,7 +47,7 @@ internal static class ListCommentLikes
         """;
 
     /// <summary>Who likes a comment, last liked first.</summary>
-    public static async Task<Results<PageResult<Author>, NotFound>> Handle(
+    public static async Task<Results<PageResult<Author>, Missing>> Handle(
         Id id,
         Paging paging,
         Viewer viewer,
@@ -65,7 +65,7 @@ internal static class ListCommentLikes
         };
         var rows = await db.ListAsync<AuthorRow>(paging.After is null ? FirstPage : NextPage, args, cancel);
         if (rows.Count == 0)
-            return new NotFound();
+            return new Missing();
         rows.RemoveAll(row => row.AuthorId == 0);
         return paging.Page(rows, row => row.ToView(), row => (row.Place, row.AuthorId));
     }

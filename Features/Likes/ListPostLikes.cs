@@ -46,7 +46,7 @@ internal static class ListPostLikes
         """;
 
     /// <summary>Who likes a post, last liked first.</summary>
-    public static async Task<Results<PageResult<Author>, NotFound>> Handle(
+    public static async Task<Results<PageResult<Author>, Missing>> Handle(
         Id id,
         Paging paging,
         Viewer viewer,
@@ -64,7 +64,7 @@ internal static class ListPostLikes
         };
         var rows = await db.ListAsync<AuthorRow>(paging.After is null ? FirstPage : NextPage, args, cancel);
         if (rows.Count == 0)
-            return new NotFound();
+            return new Missing();
         rows.RemoveAll(row => row.AuthorId == 0);
         return paging.Page(rows, row => row.ToView(), row => (row.Place, row.AuthorId));
     }

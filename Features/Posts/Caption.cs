@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using InstaSlice.Infrastructure.Http;
@@ -15,7 +14,7 @@ internal sealed partial class Caption
     {
         Text = text;
         Tags = FindTags(text);
-        Mentions = [.. Mention().Matches(text).Select(match => match.Groups[1].Value.ToLowerInvariant()).Distinct()];
+        Mentions = [.. Mention().Matches(text).Select(match => match.Groups["name"].Value.ToLowerInvariant()).Distinct()];
     }
 
     public string Text { get; }
@@ -110,6 +109,6 @@ internal sealed partial class Caption
                 or (>= 0x1F000 and <= 0x1FAFF) or (>= 0x1FC00 and <= 0x1FFFD);
 
     /// <summary>A name after an @ that no letter, digit or other @ stands before, without the full stop that ends a sentence.</summary>
-    [GeneratedRegex(@"(?<![\w@.])@([a-z0-9_](?:[a-z0-9_]|\.(?=[a-z0-9_])){0,29})(?![a-z0-9_])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<![\w@.])@(?<name>[a-z0-9_]([a-z0-9_]|\.(?=[a-z0-9_])){0,29})(?![a-z0-9_])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Mention();
 }

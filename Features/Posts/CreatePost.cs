@@ -41,7 +41,7 @@ internal static class CreatePost
         """;
 
     /// <summary>Posts 1 to 10 media of one's own, each of them ready and on no other post.</summary>
-    public static async Task<Results<Created<Post>, InvalidRequest, NotFound, MediaNotUsable, IdempotencyKeyReused>> Handle(
+    public static async Task<Results<NewResource<Post>, InvalidRequest, Missing, MediaNotUsable, IdempotencyKeyReused>> Handle(
         CreatePostRequest request,
         IdempotencyKey key,
         Viewer viewer,
@@ -54,7 +54,7 @@ internal static class CreatePost
         if (caption.Problem is { } problem)
             return problem;
 
-        return await key.OnceAsync<Results<Created<Post>, InvalidRequest, NotFound, MediaNotUsable, IdempotencyKeyReused>>(
+        return await key.OnceAsync<Results<NewResource<Post>, InvalidRequest, Missing, MediaNotUsable, IdempotencyKeyReused>>(
             db,
             async () =>
             {
@@ -76,12 +76,12 @@ internal static class CreatePost
                 return row is null ? new MediaNotUsable() : Show(row);
             },
             async id =>
-                await db.FirstAsync<PostRow>(GetPost.Sql, new { id, viewer = viewer.Id }, cancel) is { } row ? Show(row) : new NotFound(),
+                await db.FirstAsync<PostRow>(GetPost.Sql, new { id, viewer = viewer.Id }, cancel) is { } row ? Show(row) : new Missing(),
             new IdempotencyKeyReused(),
             cancel
         );
 
-        Created<Post> Show(PostRow row) => new(row.ToView(viewer, urls), row.Version, $"/v1/posts/{row.Id}");
+        NewResource<Post> Show(PostRow row) => new(row.ToView(viewer, urls), row.Version, $"/v1/posts/{row.Id}");
     }
 }
 

@@ -22,7 +22,7 @@ internal static class DeletePost
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     /// <summary>Its author deletes a post; comments, likes and media go with it.</summary>
-    public static async Task<Results<NoContent, Forbidden, NotFound>> Handle(
+    public static async Task<Results<NoContent, Forbidden, Missing>> Handle(
         Id id,
         Viewer viewer,
         NpgsqlDataSource db,
@@ -30,10 +30,10 @@ internal static class DeletePost
     ) =>
         await db.FirstAsync<Deletion>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel, Deadline) switch
         {
-            null => new NotFound(),
+            null => new Missing(),
             { Own: false } => new Forbidden(),
             // Somebody else's call was faster.
-            { Done: false } => new NotFound(),
+            { Done: false } => new Missing(),
             _ => TypedResults.NoContent(),
         };
 

@@ -28,7 +28,7 @@ internal static class EditPost
         """;
 
     /// <summary>Its author changes a post's caption.</summary>
-    public static async Task<Results<Resource<Post>, InvalidRequest, Forbidden, NotFound, PreconditionFailed>> Handle(
+    public static async Task<Results<Resource<Post>, InvalidRequest, Forbidden, Missing, PreconditionFailed>> Handle(
         Id id,
         EditPostRequest request,
         IfMatch ifMatch,
@@ -52,7 +52,7 @@ internal static class EditPost
         };
         return await db.FirstAsync<Outcome, PostRow>(Sql, args, "id", cancel) switch
         {
-            null => new NotFound(),
+            null => new Missing(),
             ({ Own: false }, _) => new Forbidden(),
             ({ Matched: false }, _) => new PreconditionFailed(),
             (_, var row) => new Resource<Post>(row!.ToView(viewer, urls), row.Version),

@@ -20,7 +20,7 @@ internal static class GetPost
         """;
 
     /// <summary>One post, if the viewer may see it.</summary>
-    public static async Task<Results<Resource<Post>, NotFound>> Handle(
+    public static async Task<Results<Resource<Post>, Missing>> Handle(
         Id id,
         Viewer viewer,
         MediaUrls urls,
@@ -29,5 +29,5 @@ internal static class GetPost
     ) =>
         await db.FirstAsync<PostRow>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } row
             ? new Resource<Post>(row.ToView(viewer, urls), row.Version)
-            : new NotFound();
+            : new Missing();
 }

@@ -1,10 +1,16 @@
+using System.Text.Json.Serialization;
 using InstaSlice.Features.Media;
 using InstaSlice.Infrastructure.Http;
 
 namespace InstaSlice.Features.Profiles;
 
 /// <summary>A profile as it stands beside what it wrote, or in a list of people.</summary>
-public record Author(Id Id, string Username, string DisplayName, string? AvatarUrl);
+public record Author(
+    [property: JsonPropertyOrder(-4)] Id Id,
+    [property: JsonPropertyOrder(-3)] string Username,
+    [property: JsonPropertyOrder(-2)] string DisplayName,
+    [property: JsonPropertyOrder(-1)] string? AvatarUrl
+);
 
 /// <summary>The columns of an <see cref="Author"/>, from a <c>profiles</c> that the statement calls <c>author</c>.</summary>
 internal static class AuthorView

@@ -50,7 +50,7 @@ internal static class EditMyProfile
         """;
 
     /// <summary>Changes one's own profile. An absent member stays as it is; null clears it.</summary>
-    public static async Task<Results<Resource<Profile>, InvalidRequest, PreconditionFailed, NotFound>> Handle(
+    public static async Task<Results<Resource<Profile>, InvalidRequest, PreconditionFailed, Missing>> Handle(
         EditMyProfileRequest request,
         IfMatch ifMatch,
         Viewer viewer,
@@ -75,7 +75,7 @@ internal static class EditMyProfile
         };
         return await db.FirstAsync<Outcome, ProfileRow>(Sql, args, "id", cancel) switch
         {
-            null => new NotFound(),
+            null => new Missing(),
             ({ Matched: false }, _) => new PreconditionFailed(),
             ({ AvatarUsable: false }, _) => new InvalidRequest("avatarMediaId", "Must be an image of your own that is ready."),
             (_, var row) => new Resource<Profile>(row!.ToView(viewer), row.Version),

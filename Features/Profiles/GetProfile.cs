@@ -14,7 +14,7 @@ internal static class GetProfile
         """;
 
     /// <summary>A profile by its name. A private one is visible to all; its posts and lists are not.</summary>
-    public static async Task<Results<Resource<Profile>, NotFound>> Handle(
+    public static async Task<Results<Resource<Profile>, Missing>> Handle(
         string username,
         Viewer viewer,
         NpgsqlDataSource db,
@@ -22,5 +22,5 @@ internal static class GetProfile
     ) =>
         await db.FirstAsync<ProfileRow>(Sql, new { username = username.ToLowerInvariant() }, cancel) is { } row
             ? new Resource<Profile>(row.ToView(viewer), row.Version)
-            : new NotFound();
+            : new Missing();
 }

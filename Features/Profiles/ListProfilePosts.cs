@@ -30,7 +30,7 @@ internal static class ListProfilePosts
         """;
 
     /// <summary>A profile's posts, newest first.</summary>
-    public static async Task<Results<PageResult<Post>, NotFound>> Handle(
+    public static async Task<Results<PageResult<Post>, Missing>> Handle(
         string username,
         Paging paging,
         Viewer viewer,
@@ -45,7 +45,7 @@ internal static class ListProfilePosts
             cancel
         );
         if (rows.Count == 0)
-            return new NotFound();
+            return new Missing();
         rows.RemoveAll(row => row.Id == 0);
         return paging.Page(rows, row => row.ToView(viewer, urls), row => (row.Id, 0));
     }

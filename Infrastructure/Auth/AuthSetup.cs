@@ -1,10 +1,10 @@
+using System.Text.Encodings.Web;
 using InstaSlice.Infrastructure.Http;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Authorization;
 
 namespace InstaSlice.Infrastructure.Auth;
 
-/// <summary>Every call needs an access token unless its route says otherwise.</summary>
+/// <summary>Who is asking, from the access token. That a call needs one is said on the group of its routes.</summary>
 public static class AuthSetup
 {
     public static void AddAuth(this WebApplicationBuilder builder)
@@ -14,8 +14,14 @@ public static class AuthSetup
         builder.Services.AddSingleton<Passwords>();
         builder.Services.AddSingleton<EndedSessions>();
         builder.Services.AddHostedService(services => services.GetRequiredService<EndedSessions>());
-        builder.Services.AddAuthentication(BearerHandler.Scheme).AddScheme<AuthenticationSchemeOptions, BearerHandler>(BearerHandler.Scheme, null);
-        builder.Services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+        // The core alone: AddAuthentication brings data protection, which keeps keys on disk that nothing here needs.
+        builder.Services.AddSingleton(UrlEncoder.Default);
+        builder.Services.AddAuthenticationCore(options =>
+        {
+            options.DefaultScheme = BearerHandler.Scheme;
+            options.AddScheme<BearerHandler>(BearerHandler.Scheme, null);
+        });
+        builder.Services.AddAuthorization();
     }
 
     /// <summary>A token that is present but wrong is refused everywhere, also where none is needed.</summary>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using InstaSlice.Infrastructure.Running;
 
 namespace InstaSlice.Infrastructure.Auth;
 

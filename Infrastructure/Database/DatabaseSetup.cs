@@ -1,5 +1,6 @@
 using Dapper;
 using Npgsql;
+using InstaSlice.Infrastructure.Running;
 
 namespace InstaSlice.Infrastructure.Database;
 
@@ -14,10 +15,12 @@ public static class DatabaseSetup
 
     public static void AddDatabase(this WebApplicationBuilder builder)
     {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
         SqlMapper.AddTypeHandler(new ArrayHandler<string>());
         SqlMapper.AddTypeHandler(new ArrayHandler<long>());
 
         // The connection string is read when the first connection is wanted: a private PostgreSQL knows its own only once it runs.
+        builder.Services.AddSingleton<Migrator>();
         builder.Services.AddSingleton(services =>
         {
             var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString("Postgres");
@@ -44,7 +47,7 @@ public static class DatabaseSetup
                     "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
                         + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
                 );
-            postgres = await PrivatePostgres.StartAsync(DataDirectory.Of(app.Configuration), app.Logger, cancel);
+            postgres = await PrivatePostgres.StartAsync(DataDirectory.Of(app.Configuration), throwaway: false, app.Logger, cancel);
             app.Configuration["ConnectionStrings:Postgres"] = postgres.ConnectionString;
         }
 

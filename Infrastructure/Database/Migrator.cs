@@ -3,6 +3,7 @@ using System.Reflection;
 using FluentMigrator;
 using FluentMigrator.Runner;
 using Npgsql;
+using InstaSlice.Infrastructure.Running;
 
 namespace InstaSlice.Infrastructure.Database;
 

@@ -1,6 +1,6 @@
 using InstaSlice.Infrastructure.Auth;
-using Microsoft.AspNetCore.Http.Features;
 using Serilog;
+using InstaSlice.Infrastructure.Running;
 
 namespace InstaSlice.Infrastructure.Http;
 
@@ -49,6 +49,7 @@ public static class HttpSetup
     public static void UseHttp(this WebApplication app)
     {
         app.UseSerilogRequestLogging(Observability.RequestLog.Configure);
+        app.Use(next => context => app.Services.GetRequiredService<Draining>().CountAsync(context, next));
         app.Use(SetHeadersAsync);
         app.UseMiddleware<ErrorBoundary>();
         app.UseStatusCodePages(pages => ProblemWriter.WriteAsync(pages.HttpContext, ProblemKind.OfStatus(pages.HttpContext.Response.StatusCode), null));

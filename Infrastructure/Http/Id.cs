@@ -13,14 +13,12 @@ public readonly record struct Id(long Value)
     public static implicit operator Id(long value) => new(value);
 
     /// <summary>Just decimal digits, as this service writes them: no sign, no blank, no leading zero.</summary>
-    public static bool TryParse([NotNullWhen(true)] string? text, IFormatProvider? provider, out Id id)
+    public static bool TryParse([NotNullWhen(true)] string? text, out Id id)
     {
         var valid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && text![0] != '0';
         id = valid ? value : default;
         return valid;
     }
-
-    public static bool TryParse([NotNullWhen(true)] string? text, out Id id) => TryParse(text, null, out id);
 
     public override string ToString() => Value.ToString(CultureInfo.InvariantCulture);
 }

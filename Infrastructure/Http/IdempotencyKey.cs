@@ -50,7 +50,7 @@ public sealed class IdempotencyKey : Microsoft.AspNetCore.Http.Metadata.IEndpoin
     public string Caller { get; }
 
     /// <summary>What makes two requests the same: a keyed hash, since bodies hold passwords, of method, path and body.</summary>
-    public byte[]? RequestHash => Key is null ? null : _requestHash ??= HashOf(_context.Features.Get<RequestBody>()?.Bytes.Span ?? []);
+    public byte[]? RequestHash => Key is null ? null : _requestHash ??= HashOf((_context.Features.Get<RequestBody>()?.Bytes ?? default).Span);
 
     public static ValueTask<IdempotencyKey> BindAsync(HttpContext context)
     {

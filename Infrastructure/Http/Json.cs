@@ -24,6 +24,22 @@ public static class Json
         options.Converters.Add(new TimeConverter());
         return options;
     }
+
+    /// <summary>The value as UTF-8, to be disposed after it is sent.</summary>
+    internal static PooledBuffer Write<T>(T value)
+    {
+        var buffer = new PooledBuffer();
+        using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Options.Encoder, SkipValidation = true });
+        JsonSerializer.Serialize(json, value, Options);
+        return buffer;
+    }
+
+    internal static Task SendAsync(HttpContext context, PooledBuffer buffer)
+    {
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = buffer.WrittenCount;
+        return context.Response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted).AsTask();
+    }
 }
 
 /// <summary>RFC 3339 in UTC with milliseconds: <c>2026-11-21T18:27:23.970Z</c>.</summary>

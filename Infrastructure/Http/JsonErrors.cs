@@ -16,7 +16,7 @@ internal static class JsonErrors
         var errors = type is null ? null : Compare(body, Json.Options.GetTypeInfo(type), error);
         return errors is { Count: > 0 }
             ? (ProblemKind.InvalidRequest, null, errors)
-            : (ProblemKind.InvalidRequest, Where(error), null);
+            : (ProblemKind.InvalidRequest, Where(body, error), null);
     }
 
     private static Dictionary<string, string[]>? Compare(ReadOnlyMemory<byte> body, JsonTypeInfo type, JsonException error)
@@ -83,8 +83,9 @@ internal static class JsonErrors
 
     private static string? Member(string? path) => path is { Length: > 2 } && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : null;
 
-    private static string Where(JsonException error) =>
-        error.LineNumber is { } line && error.BytePositionInLine is { } column
+    private static string Where(ReadOnlyMemory<byte> body, JsonException error) =>
+        body.Span.TrimStart(" \t\r\n"u8) is [not (byte)'{', ..] ? "The body must be a JSON object."
+        : error.LineNumber is { } line && error.BytePositionInLine is { } column
             ? $"The body is not valid JSON at line {line + 1}, byte {column + 1}."
-            : "The body is not a JSON object.";
+            : "The body is not valid JSON.";
 }

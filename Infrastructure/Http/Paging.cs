@@ -3,7 +3,6 @@ using System.Buffers.Text;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using InstaSlice.Infrastructure.Auth;
 using Microsoft.AspNetCore.Http.Metadata;
 
@@ -53,7 +52,7 @@ public sealed class Paging : IEndpointParameterMetadataProvider
 
         var key = context.RequestServices.GetRequiredService<Keys>().Cursors;
         var list = $"{context.Request.Path.Value!.ToLowerInvariant()}|{Viewer.Of(context).Id}";
-        var after = query.TryGetValue("cursor", out var cursor) ? Open(key, list, cursor.ToString()) : null;
+        var after = query.TryGetValue("cursor", out var cursor) ? Open(key, list, cursor.ToString()) : default((long, long)?);
         return new(new Paging(key, list, limit, after));
     }
 
@@ -121,16 +120,11 @@ public sealed class PageResult<T>(Page<T> page, int limit) : IResult, IStatusCod
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
-        using var buffer = new PooledBuffer();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Json.Options.Encoder, SkipValidation = true }))
-            JsonSerializer.Serialize(json, page, Json.Options);
-
-        var response = httpContext.Response;
         if (page.NextCursor is not null)
-            response.Headers.Link = $"<{httpContext.Request.Path.ToUriComponent()}?limit={limit}&cursor={page.NextCursor}>; rel=\"next\"";
-        response.ContentType = "application/json; charset=utf-8";
-        response.ContentLength = buffer.WrittenCount;
-        await response.Body.WriteAsync(buffer.WrittenMemory, httpContext.RequestAborted);
+            httpContext.Response.Headers.Link =
+                $"<{httpContext.Request.Path.ToUriComponent()}?limit={limit}&cursor={page.NextCursor}>; rel=\"next\"";
+        using var buffer = Json.Write(page);
+        await Json.SendAsync(httpContext, buffer);
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>

@@ -74,7 +74,7 @@ public interface IProblem
 }
 
 /// <summary>404: it does not exist, or the viewer may not see it; which of the two is nobody's business.</summary>
-public sealed class NotFound() : Problem<NotFound>(null), IProblem
+public sealed class Missing() : Problem<Missing>(null), IProblem
 {
     public static ProblemKind Kind => ProblemKind.NotFound;
 }

@@ -1,8 +1,8 @@
 using System.Buffers.Text;
 using System.Reflection;
 using System.Security.Cryptography;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace InstaSlice.Infrastructure.Http;
@@ -17,10 +17,7 @@ public class Resource<T>(T value, long version) : IResult, IStatusCodeHttpResult
 
     public virtual async Task ExecuteAsync(HttpContext httpContext)
     {
-        using var buffer = new PooledBuffer();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Json.Options.Encoder, SkipValidation = true }))
-            JsonSerializer.Serialize(json, value, Json.Options);
-
+        using var buffer = Json.Write(value);
         var response = httpContext.Response;
         var tag = $"\"{version}-{Hash(buffer.WrittenMemory.Span)}\"";
         response.Headers.ETag = tag;
@@ -30,9 +27,7 @@ public class Resource<T>(T value, long version) : IResult, IStatusCodeHttpResult
             return;
         }
         response.StatusCode = StatusCode!.Value;
-        response.ContentType = "application/json; charset=utf-8";
-        response.ContentLength = buffer.WrittenCount;
-        await response.Body.WriteAsync(buffer.WrittenMemory, httpContext.RequestAborted);
+        await Json.SendAsync(httpContext, buffer);
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
@@ -46,8 +41,23 @@ public class Resource<T>(T value, long version) : IResult, IStatusCodeHttpResult
     }
 }
 
+/// <summary>An answer that is no resource of its own: no ETag.</summary>
+public sealed class Answer<T>(T value) : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
+{
+    public int? StatusCode => StatusCodes.Status200OK;
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        using var buffer = Json.Write(value);
+        await Json.SendAsync(httpContext, buffer);
+    }
+
+    public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"]));
+}
+
 /// <summary>A thing that was just made, and where it is from now on.</summary>
-public sealed class Created<T>(T value, long version, string location) : Resource<T>(value, version), IEndpointMetadataProvider
+public sealed class NewResource<T>(T value, long version, string location) : Resource<T>(value, version), IEndpointMetadataProvider
 {
     public override int? StatusCode => StatusCodes.Status201Created;
 
@@ -65,10 +75,10 @@ public sealed class Created<T>(T value, long version, string location) : Resourc
 public static class ETag
 {
     /// <summary>If-None-Match: the weak comparison, over the whole tag.</summary>
-    public static bool MatchesAny(IList<string?> ifNoneMatch, string tag) =>
+    public static bool MatchesAny(StringValues ifNoneMatch, string tag) =>
         ifNoneMatch.Count > 0
         && EntityTagHeaderValue.TryParseList(ifNoneMatch, out var tags)
-        && tags.Any(t => t == EntityTagHeaderValue.Any || t.Tag == tag);
+        && tags.Any(t => t.Equals(EntityTagHeaderValue.Any) || t.Tag.Equals(tag, StringComparison.Ordinal));
 }
 
 /// <summary>

@@ -56,13 +56,13 @@ internal class TextConverter : JsonConverter<string>
         {
             return Clean(reader.GetString()!);
         }
-        catch (InvalidOperationException) // the reader's word for a lone surrogate or bytes that are no UTF-8
+        catch (InvalidOperationException e) // the reader's word for a lone surrogate or bytes that are no UTF-8
         {
-            throw new JsonException("The text is not valid Unicode.");
+            throw new JsonException("The text is not valid Unicode.", e);
         }
         catch (FormatException e)
         {
-            throw new JsonException(e.Message);
+            throw new JsonException(e.Message, e);
         }
     }
 

@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.Auth;
 using Serilog;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
@@ -19,6 +20,9 @@ public static class LoggingSetup
                     .MinimumLevel.Information()
                     // The request's own event says what these say in five.
                     .MinimumLevel.Override("Microsoft.AspNetCore", LogEventLevel.Warning)
+                    .MinimumLevel.Override(typeof(BearerHandler).FullName!, LogEventLevel.Warning)
+                    // A migration that fails is logged once, by the migrator.
+                    .MinimumLevel.Override("FluentMigrator", LogEventLevel.Fatal)
                     .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Warning)
                     .ReadFrom.Configuration(builder.Configuration)
                     .Enrich.FromLogContext();

@@ -1,4 +1,4 @@
-namespace InstaSlice.Infrastructure;
+namespace InstaSlice.Infrastructure.Running;
 
 /// <summary>Where the service keeps what is its own on this machine: media on disk, the private PostgreSQL, development keys.</summary>
 public static class DataDirectory
