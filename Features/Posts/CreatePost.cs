@@ -10,8 +10,8 @@ using Npgsql;
 namespace InstaSlice.Features.Posts;
 
 public sealed record CreatePostRequest(
-    [property: TextLength(2200)] string? Caption,
-    [property: Required, Length(1, 10, ErrorMessage = "Must name 1 to 10 media.")] Id[] MediaIds
+    [property: Length(1, 10, ErrorMessage = "Must name 1 to 10 media.")] Id[] MediaIds,
+    [property: TextLength(2200)] string? Caption = null
 );
 
 internal static class CreatePost

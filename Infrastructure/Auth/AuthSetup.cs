@@ -24,9 +24,17 @@ public static class AuthSetup
         builder.Services.AddAuthorization();
     }
 
-    /// <summary>A token that is present but wrong is refused everywhere, also where none is needed.</summary>
-    public static Task RefuseBadTokensAsync(HttpContext context, RequestDelegate next) =>
-        context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Failure is null
-            ? next(context)
-            : ProblemWriter.WriteAsync(context, ProblemKind.InvalidToken, null);
+    /// <summary>Sets the viewer. A token that is present but wrong is refused everywhere, also where none is needed.</summary>
+    public static async Task AuthenticateAsync(HttpContext context, RequestDelegate next)
+    {
+        var result = await context.AuthenticateAsync();
+        if (result.Failure is not null)
+        {
+            await ProblemWriter.WriteAsync(context, ProblemKind.InvalidToken, null);
+            return;
+        }
+        if (result.Principal is { } principal)
+            context.User = principal;
+        await next(context);
+    }
 }

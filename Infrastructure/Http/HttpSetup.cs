@@ -56,8 +56,7 @@ public static class HttpSetup
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
         app.UseCors();
-        app.UseAuthentication();
-        app.Use(AuthSetup.RefuseBadTokensAsync);
+        app.Use(AuthSetup.AuthenticateAsync);
         if (app.Configuration.GetValue("RateLimits:Enabled", true))
             app.Use(next => context => app.Services.GetRequiredService<RateLimits>().LimitAsync(context, next));
         app.UseAuthorization();
