@@ -42,5 +42,6 @@ public sealed class CreateSessions : Migration
             """
         );
 
-    public override void Down() => Execute.Sql("drop table login_failures; drop table sessions; drop table credentials;");
+    public override void Down() =>
+        Execute.Sql("drop table login_failures; drop table sessions; drop table credentials;");
 }

@@ -47,18 +47,28 @@ public static class AccountsCommand
                 return 0;
             case ["suspend", var name]:
                 await ChangeAsync(db, Suspend, name, null, cancel);
-                await Console.Out.WriteLineAsync($"{name} is suspended: nothing of it is seen, and nobody signs in to it.");
+                await Console.Out.WriteLineAsync(
+                    $"{name} is suspended: nothing of it is seen, and nobody signs in to it."
+                );
                 return 0;
             case ["resume", var name]:
                 await ChangeAsync(db, Resume, name, null, cancel);
                 await Console.Out.WriteLineAsync($"{name} is back.");
                 return 0;
             default:
-                throw new StartupException("Usage: accounts reset-password NAME | accounts suspend NAME | accounts resume NAME");
+                throw new StartupException(
+                    "Usage: accounts reset-password NAME | accounts suspend NAME | accounts resume NAME"
+                );
         }
     }
 
-    private static async Task ChangeAsync(NpgsqlDataSource db, string sql, string name, string? hash, CancellationToken cancel)
+    private static async Task ChangeAsync(
+        NpgsqlDataSource db,
+        string sql,
+        string name,
+        string? hash,
+        CancellationToken cancel
+    )
     {
         var args = new { name = name.ToLowerInvariant(), hash };
         if (await db.FirstAsync<long?>(sql, args, cancel) is null)

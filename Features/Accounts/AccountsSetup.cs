@@ -2,5 +2,6 @@ namespace InstaSlice.Features.Accounts;
 
 public static class AccountsSetup
 {
-    public static void AddAccounts(this WebApplicationBuilder builder) => builder.Services.AddHostedService<EraseAccounts>();
+    public static void AddAccounts(this WebApplicationBuilder builder) =>
+        builder.Services.AddHostedService<EraseAccounts>();
 }

@@ -40,7 +40,15 @@ internal static class ChangePassword
     )
     {
         var throttle = new LoginThrottle(viewer.Id.ToString(CultureInfo.InvariantCulture), context, keys);
-        var (verdict, account) = await PasswordCheck.RunAsync(null, viewer.Id, request.CurrentPassword, throttle, passwords, db, cancel);
+        var (verdict, account) = await PasswordCheck.RunAsync(
+            null,
+            viewer.Id,
+            request.CurrentPassword,
+            throttle,
+            passwords,
+            db,
+            cancel
+        );
         if (verdict is PasswordVerdict.HeldOff)
             return new TooManyFailures(account.HeldOffUntil);
         if (verdict is PasswordVerdict.Wrong)

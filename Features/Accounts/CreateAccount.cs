@@ -32,7 +32,9 @@ internal static class CreateAccount
     private const string NameById = "select username from profiles author where id = @id and " + AuthorView.IsThere;
 
     /// <summary>Makes an account and signs in. The name is kept in lower case and never given out twice.</summary>
-    public static async Task<Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>> Handle(
+    public static async Task<
+        Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>
+    > Handle(
         CreateAccountRequest request,
         IdempotencyKey key,
         HttpContext context,
@@ -46,7 +48,9 @@ internal static class CreateAccount
         var username = request.Username.ToLowerInvariant();
         return await key.OnceAsync(db, CreateAsync, ReplayAsync, new IdempotencyKeyReused(), cancel);
 
-        async Task<Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>> CreateAsync()
+        async Task<
+            Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>
+        > CreateAsync()
         {
             var token = RefreshToken.New(keys);
             var args = new
@@ -73,11 +77,24 @@ internal static class CreateAccount
         }
 
         // No token is ever kept, so a repeated call signs in anew; with the password of today, should it have been changed since.
-        async Task<Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>> ReplayAsync(long id)
+        async Task<
+            Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>
+        > ReplayAsync(long id)
         {
             if (await db.FirstAsync<string>(NameById, new { id }, cancel) is null)
                 return new Missing();
-            return (await CreateSession.SignInAsync(username, request.Password, context, keys, passwords, tokens, db, cancel)).Result switch
+            return (
+                await CreateSession.SignInAsync(
+                    username,
+                    request.Password,
+                    context,
+                    keys,
+                    passwords,
+                    tokens,
+                    db,
+                    cancel
+                )
+            ).Result switch
             {
                 NewResource<Session> session => session,
                 TooManyFailures held => held,

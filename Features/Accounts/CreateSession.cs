@@ -35,7 +35,9 @@ internal static class CreateSession
         CancellationToken cancel
     ) => SignInAsync(request.Username, request.Password, context, keys, passwords, tokens, db, cancel);
 
-    internal static async Task<Results<NewResource<Session>, BadCredentials, AccountSuspended, TooManyFailures>> SignInAsync(
+    internal static async Task<
+        Results<NewResource<Session>, BadCredentials, AccountSuspended, TooManyFailures>
+    > SignInAsync(
         string username,
         string password,
         HttpContext context,
@@ -65,7 +67,11 @@ internal static class CreateSession
             addressSubject = throttle.AddressSubject,
         };
         return await db.FirstAsync<Opened, ProfileRow>(Sql, args, "id", cancel) is var (opened, profile)
-            ? new NewResource<Session>(SessionView.Of(opened.SessionId, profile!, token, tokens), profile!.Version, "/v1/sessions/" + opened.SessionId)
+            ? new NewResource<Session>(
+                SessionView.Of(opened.SessionId, profile!, token, tokens),
+                profile!.Version,
+                "/v1/sessions/" + opened.SessionId
+            )
             : new TooManyFailures(null);
     }
 

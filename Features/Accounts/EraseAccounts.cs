@@ -23,19 +23,19 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
     private static readonly string[] Batches =
     [
         """
-        with gone as (
-            delete from post_likes where (post_id, profile_id) in (
-                select post_id, profile_id from post_likes where profile_id = @id order by post_id limit 500)
-            returning post_id)
-        update post_counters c set like_count = like_count - 1 from gone where c.post_id = gone.post_id
-        """,
+            with gone as (
+                delete from post_likes where (post_id, profile_id) in (
+                    select post_id, profile_id from post_likes where profile_id = @id order by post_id limit 500)
+                returning post_id)
+            update post_counters c set like_count = like_count - 1 from gone where c.post_id = gone.post_id
+            """,
         """
-        with gone as (
-            delete from comment_likes where (comment_id, profile_id) in (
-                select comment_id, profile_id from comment_likes where profile_id = @id order by comment_id limit 500)
-            returning comment_id)
-        update comment_counters c set like_count = like_count - 1 from gone where c.comment_id = gone.comment_id
-        """,
+            with gone as (
+                delete from comment_likes where (comment_id, profile_id) in (
+                    select comment_id, profile_id from comment_likes where profile_id = @id order by comment_id limit 500)
+                returning comment_id)
+            update comment_counters c set like_count = like_count - 1 from gone where c.comment_id = gone.comment_id
+            """,
         "delete from comments where id in (select id from comments where author_id = @id order by id limit 100)",
         "delete from posts where id in (select id from posts where author_id = @id order by id limit 10)",
         "delete from media where id in (select id from media where owner_id = @id and post_id is null order by id limit 100)",
@@ -103,13 +103,25 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
             LogErasing(account.Id, erased);
     }
 
-    [LoggerMessage(EventName = "AccountErasing", Level = LogLevel.Information, Message = "Erased {Rows} rows of deleted account {ProfileId}")]
+    [LoggerMessage(
+        EventName = "AccountErasing",
+        Level = LogLevel.Information,
+        Message = "Erased {Rows} rows of deleted account {ProfileId}"
+    )]
     private partial void LogErasing(long profileId, int rows);
 
-    [LoggerMessage(EventName = "AccountErased", Level = LogLevel.Information, Message = "Deleted account {ProfileId} is erased")]
+    [LoggerMessage(
+        EventName = "AccountErased",
+        Level = LogLevel.Information,
+        Message = "Deleted account {ProfileId} is erased"
+    )]
     private partial void LogErased(long profileId);
 
-    [LoggerMessage(EventName = "ErasureFailed", Level = LogLevel.Error, Message = "Erasing deleted accounts failed; it goes on in the next round")]
+    [LoggerMessage(
+        EventName = "ErasureFailed",
+        Level = LogLevel.Error,
+        Message = "Erasing deleted accounts failed; it goes on in the next round"
+    )]
     private partial void LogFailed(Exception e);
 
     private sealed record Marked(long Id, bool Settled);

@@ -17,9 +17,19 @@ internal static class ListSessions
         """;
 
     /// <summary>One's open sessions, newest first.</summary>
-    public static async Task<PageResult<OpenSession>> Handle(Paging paging, Viewer viewer, NpgsqlDataSource db, CancellationToken cancel)
+    public static async Task<PageResult<OpenSession>> Handle(
+        Paging paging,
+        Viewer viewer,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    )
     {
-        var args = new { viewer = viewer.Id, before = paging.After?.First ?? long.MaxValue, take = paging.Take };
+        var args = new
+        {
+            viewer = viewer.Id,
+            before = paging.After?.First ?? long.MaxValue,
+            take = paging.Take,
+        };
         var rows = await db.ListAsync<Row>(Sql, args, cancel);
         return paging.Page(
             rows,

@@ -48,12 +48,17 @@ internal sealed class LoginThrottle
     /// <summary>Counts a failure; false when it was one too many, since others failed while this one was being looked at.</summary>
     public async Task<bool> FailAsync(NpgsqlDataSource db, CancellationToken cancel)
     {
-        var counts = await db.ListAsync<int>(Fail, new { accountSubject = AccountSubject, addressSubject = AddressSubject }, cancel);
+        var counts = await db.ListAsync<int>(
+            Fail,
+            new { accountSubject = AccountSubject, addressSubject = AddressSubject },
+            cancel
+        );
         return counts is [<= 10, <= 100];
     }
 
     /// <summary>A keyed hash: people type passwords into the name's field, and addresses are nobody's business.</summary>
-    private static byte[] Subject(Keys keys, string text) => HMACSHA256.HashData(keys.LoginSubjects, Encoding.UTF8.GetBytes(text));
+    private static byte[] Subject(Keys keys, string text) =>
+        HMACSHA256.HashData(keys.LoginSubjects, Encoding.UTF8.GetBytes(text));
 }
 
 /// <summary>429: too many failed logins.</summary>
@@ -67,7 +72,8 @@ public sealed class TooManyFailures(DateTime? until)
     {
         var clock = httpContext.RequestServices.GetRequiredService<TimeProvider>();
         var wait = until is { } end ? end - clock.GetUtcNow().UtcDateTime : TimeSpan.FromMinutes(15);
-        httpContext.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        httpContext.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds))
+            .ToString(CultureInfo.InvariantCulture);
         return base.ExecuteAsync(httpContext);
     }
 }

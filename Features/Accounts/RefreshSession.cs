@@ -52,7 +52,12 @@ internal static class RefreshSession
         if (RefreshToken.Read(request.RefreshToken, keys) is not var (sessionId, token))
             return new BadRefreshToken();
         var next = token.Next();
-        var args = new { sessionId, hash = token.Hash, nextHash = next.Hash };
+        var args = new
+        {
+            sessionId,
+            hash = token.Hash,
+            nextHash = next.Hash,
+        };
         if (await db.FirstAsync<Outcome, ProfileRow>(Sql, args, "id", cancel) is not var (outcome, profile))
             return new BadRefreshToken();
         if (!outcome.Ended)
@@ -67,5 +72,6 @@ internal static class RefreshSession
 /// <summary>401: not one of ours, too old, of a session that has ended, or used before.</summary>
 public sealed class BadRefreshToken() : Problem<BadRefreshToken>(null), IProblem
 {
-    public static ProblemKind Kind { get; } = new(401, "bad_refresh_token", "The refresh token is not valid, or not any more.");
+    public static ProblemKind Kind { get; } =
+        new(401, "bad_refresh_token", "The refresh token is not valid, or not any more.");
 }

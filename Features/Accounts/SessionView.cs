@@ -27,7 +27,12 @@ internal static class SessionView
     public static Session Of(long sessionId, ProfileRow profile, RefreshToken token, AccessTokens tokens)
     {
         var viewer = new Viewer(profile.Id, sessionId);
-        return new(tokens.Issue(viewer), (int)AccessTokens.Lifetime.TotalSeconds, token.WriteFor(sessionId), profile.ToView(viewer));
+        return new(
+            tokens.Issue(viewer),
+            (int)AccessTokens.Lifetime.TotalSeconds,
+            token.WriteFor(sessionId),
+            profile.ToView(viewer)
+        );
     }
 
     /// <summary>What the client calls itself, for the list of one's sessions.</summary>
@@ -37,4 +42,3 @@ internal static class SessionView
         return text.Length <= 300 ? text : text[..300];
     }
 }
-

@@ -24,7 +24,8 @@ public sealed record CommentViewer(bool Liked);
 internal static class CommentView
 {
     /// <summary>From a <c>comments c</c>.</summary>
-    public const string Columns = "c.id, c.post_id, c.parent_id, c.author_id, c.text, c.created_at, c.edited_at, c.version";
+    public const string Columns =
+        "c.id, c.post_id, c.parent_id, c.author_id, c.text, c.created_at, c.edited_at, c.version";
 
     /// <summary>
     /// A comment <c>c</c> can be seen by whoever may see its post, as long as its own author is there, and that of the comment

@@ -7,7 +7,10 @@ using Npgsql;
 
 namespace InstaSlice.Features.Comments;
 
-public sealed record CreateCommentRequest([property: TextLength(2200, MinimumLength = 1)] string Text, Id? ParentId = null);
+public sealed record CreateCommentRequest(
+    [property: TextLength(2200, MinimumLength = 1)] string Text,
+    Id? ParentId = null
+);
 
 internal static class CreateComment
 {
@@ -69,7 +72,8 @@ internal static class CreateComment
                 return await db.FirstAsync<CommentRow>(Sql, args, cancel) is { } row ? Show(row) : new Missing();
             },
             async made =>
-                await db.FirstAsync<CommentRow>(GetComment.Sql, new { id = made, viewer = viewer.Id }, cancel) is { } row
+                await db.FirstAsync<CommentRow>(GetComment.Sql, new { id = made, viewer = viewer.Id }, cancel)
+                    is { } row
                     ? Show(row)
                     : new Missing(),
             new IdempotencyKeyReused(),

@@ -34,7 +34,13 @@ internal static class EditComment
         CancellationToken cancel
     )
     {
-        var args = new { id = id.Value, viewer = viewer.Id, versions = ifMatch.Versions, text = request.Text };
+        var args = new
+        {
+            id = id.Value,
+            viewer = viewer.Id,
+            versions = ifMatch.Versions,
+            text = request.Text,
+        };
         return await db.FirstAsync<Outcome, CommentRow>(Sql, args, "id", cancel) switch
         {
             null => new Missing(),

@@ -32,7 +32,13 @@ internal static class ListComments
         CancellationToken cancel
     )
     {
-        var args = new { postId = id.Value, viewer = viewer.Id, after = paging.After?.First ?? 0, take = paging.Take };
+        var args = new
+        {
+            postId = id.Value,
+            viewer = viewer.Id,
+            after = paging.After?.First ?? 0,
+            take = paging.Take,
+        };
         var rows = await db.ListAsync<CommentRow>(Sql, args, cancel);
         if (rows.Count == 0)
             return new Missing();

@@ -30,7 +30,13 @@ internal static class ListReplies
         CancellationToken cancel
     )
     {
-        var args = new { id = id.Value, viewer = viewer.Id, after = paging.After?.First ?? 0, take = paging.Take };
+        var args = new
+        {
+            id = id.Value,
+            viewer = viewer.Id,
+            after = paging.After?.First ?? 0,
+            take = paging.Take,
+        };
         var rows = await db.ListAsync<CommentRow>(Sql, args, cancel);
         if (rows.Count == 0)
             return new Missing();

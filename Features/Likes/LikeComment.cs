@@ -29,6 +29,13 @@ internal static class LikeComment
         """;
 
     /// <summary>Likes a comment. The second time changes nothing.</summary>
-    public static async Task<Results<Answer<Liked>, Missing>> Handle(Id id, Viewer viewer, NpgsqlDataSource db, CancellationToken cancel) =>
-        await db.FirstAsync<Liked>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } liked ? new Answer<Liked>(liked) : new Missing();
+    public static async Task<Results<Answer<Liked>, Missing>> Handle(
+        Id id,
+        Viewer viewer,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    ) =>
+        await db.FirstAsync<Liked>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } liked
+            ? new Answer<Liked>(liked)
+            : new Missing();
 }

@@ -34,7 +34,10 @@ public sealed class MediaUrls(Keys keys, TimeProvider clock)
         )
             return default;
         var right = Signature($"{request.Path}|{viewer}|{expires}");
-        return CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(signature), Encoding.ASCII.GetBytes(right))
+        return CryptographicOperations.FixedTimeEquals(
+            Encoding.ASCII.GetBytes(signature),
+            Encoding.ASCII.GetBytes(right)
+        )
             ? new Viewer(viewer.Value, 0)
             : default;
     }

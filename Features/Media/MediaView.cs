@@ -23,7 +23,15 @@ public sealed record Medium(
 );
 
 /// <summary>One file of a medium: <c>large</c> (fits 1440×1800), <c>medium</c> (640) or <c>small</c> (320).</summary>
-public sealed record Variant(string Name, string Url, string ContentType, int Width, int Height, long Bytes, string Sha256);
+public sealed record Variant(
+    string Name,
+    string Url,
+    string ContentType,
+    int Width,
+    int Height,
+    long Bytes,
+    string Sha256
+);
 
 internal static class MediaView
 {
@@ -42,7 +50,9 @@ internal static class MediaView
 
     /// <summary>As <see cref="Of"/>, of a JSON array.</summary>
     public static IReadOnlyList<Medium> ListOf(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
-        JsonSerializer.Deserialize<List<MediaRow>>(json, RowOptions)!.ConvertAll(row => ToView(row, isPublic, viewer, urls));
+        JsonSerializer
+            .Deserialize<List<MediaRow>>(json, RowOptions)!
+            .ConvertAll(row => ToView(row, isPublic, viewer, urls));
 
     private static Medium ToView(MediaRow row, bool isPublic, Viewer viewer, MediaUrls urls)
     {

@@ -41,7 +41,9 @@ internal static class CreatePost
         """;
 
     /// <summary>Posts 1 to 10 media of one's own, each of them ready and on no other post.</summary>
-    public static async Task<Results<NewResource<Post>, InvalidRequest, Missing, MediaNotUsable, IdempotencyKeyReused>> Handle(
+    public static async Task<
+        Results<NewResource<Post>, InvalidRequest, Missing, MediaNotUsable, IdempotencyKeyReused>
+    > Handle(
         CreatePostRequest request,
         IdempotencyKey key,
         Viewer viewer,
@@ -54,7 +56,9 @@ internal static class CreatePost
         if (caption.Problem is { } problem)
             return problem;
 
-        return await key.OnceAsync<Results<NewResource<Post>, InvalidRequest, Missing, MediaNotUsable, IdempotencyKeyReused>>(
+        return await key.OnceAsync<
+            Results<NewResource<Post>, InvalidRequest, Missing, MediaNotUsable, IdempotencyKeyReused>
+        >(
             db,
             async () =>
             {
@@ -76,7 +80,9 @@ internal static class CreatePost
                 return row is null ? new MediaNotUsable() : Show(row);
             },
             async id =>
-                await db.FirstAsync<PostRow>(GetPost.Sql, new { id, viewer = viewer.Id }, cancel) is { } row ? Show(row) : new Missing(),
+                await db.FirstAsync<PostRow>(GetPost.Sql, new { id, viewer = viewer.Id }, cancel) is { } row
+                    ? Show(row)
+                    : new Missing(),
             new IdempotencyKeyReused(),
             cancel
         );

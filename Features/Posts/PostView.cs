@@ -29,7 +29,8 @@ public sealed record PostViewer(bool Liked, bool Saved);
 internal static class PostView
 {
     /// <summary>From a <c>posts p</c>.</summary>
-    public const string Columns = "p.id, p.author_id, p.caption, p.tags, p.mentions, p.created_at, p.edited_at, p.version";
+    public const string Columns =
+        "p.id, p.author_id, p.caption, p.tags, p.mentions, p.created_at, p.edited_at, p.version";
 
     /// <summary>The planner puts it in place, so this is an index look-up per post and no scan.</summary>
     public const string MediaOfPage = "page_media as (select * from media)";

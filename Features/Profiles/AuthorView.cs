@@ -32,7 +32,13 @@ internal static class AuthorView
 }
 
 /// <summary>A row of a list of people: who, and where in the list.</summary>
-internal sealed record AuthorRow(long AuthorId, string AuthorUsername, string AuthorDisplayName, long? AuthorAvatarId, long Place)
+internal sealed record AuthorRow(
+    long AuthorId,
+    string AuthorUsername,
+    string AuthorDisplayName,
+    long? AuthorAvatarId,
+    long Place
+)
 {
     public Author ToView() => AuthorView.Of(AuthorId, AuthorUsername, AuthorDisplayName, AuthorAvatarId);
 }

@@ -9,17 +9,37 @@ namespace InstaSlice.Features.Profiles;
 public sealed record EditMyProfileRequest : Patch
 {
     [TextLength(64)]
-    public string? DisplayName { get; init => field = Given(value); }
+    public string? DisplayName
+    {
+        get;
+        init => field = Given(value);
+    }
 
     [TextLength(150)]
-    public string? Bio { get; init => field = Given(value); }
+    public string? Bio
+    {
+        get;
+        init => field = Given(value);
+    }
 
     [Website]
-    public string? Website { get; init => field = Given(value); }
+    public string? Website
+    {
+        get;
+        init => field = Given(value);
+    }
 
-    public bool? IsPrivate { get; init => field = Given(value); }
+    public bool? IsPrivate
+    {
+        get;
+        init => field = Given(value);
+    }
 
-    public Id? AvatarMediaId { get; init => field = Given(value); }
+    public Id? AvatarMediaId
+    {
+        get;
+        init => field = Given(value);
+    }
 }
 
 internal static class EditMyProfile
@@ -77,7 +97,10 @@ internal static class EditMyProfile
         {
             null => new Missing(),
             ({ Matched: false }, _) => new PreconditionFailed(),
-            ({ AvatarUsable: false }, _) => new InvalidRequest("avatarMediaId", "Must be an image of your own that is ready."),
+            ({ AvatarUsable: false }, _) => new InvalidRequest(
+                "avatarMediaId",
+                "Must be an image of your own that is ready."
+            ),
             (_, var row) => new Resource<Profile>(row!.ToView(viewer), row.Version),
         };
     }

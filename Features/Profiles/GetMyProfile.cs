@@ -14,7 +14,11 @@ internal static class GetMyProfile
         """;
 
     /// <summary>One's own profile.</summary>
-    public static async Task<Results<Resource<Profile>, Missing>> Handle(Viewer viewer, NpgsqlDataSource db, CancellationToken cancel) =>
+    public static async Task<Results<Resource<Profile>, Missing>> Handle(
+        Viewer viewer,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    ) =>
         await db.FirstAsync<ProfileRow>(Sql, new { viewer = viewer.Id }, cancel) is { } row
             ? new Resource<Profile>(row.ToView(viewer), row.Version)
             : new Missing();

@@ -41,7 +41,13 @@ internal static class ListProfilePosts
     {
         var rows = await db.ListAsync<PostRow>(
             paging.After is null ? FirstPage : NextPage,
-            new { username = username.ToLowerInvariant(), viewer = viewer.Id, after = paging.After?.First, take = paging.Take },
+            new
+            {
+                username = username.ToLowerInvariant(),
+                viewer = viewer.Id,
+                after = paging.After?.First,
+                take = paging.Take,
+            },
             cancel
         );
         if (rows.Count == 0)

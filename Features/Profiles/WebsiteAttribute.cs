@@ -3,7 +3,8 @@ using System.ComponentModel.DataAnnotations;
 namespace InstaSlice.Features.Profiles;
 
 /// <summary>An absolute http or https URL of at most 2,048 characters.</summary>
-internal sealed class WebsiteAttribute() : ValidationAttribute("Must be an absolute http or https URL of at most 2048 characters.")
+internal sealed class WebsiteAttribute()
+    : ValidationAttribute("Must be an absolute http or https URL of at most 2048 characters.")
 {
     public override bool IsValid(object? value) =>
         value is not string text

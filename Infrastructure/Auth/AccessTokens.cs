@@ -18,8 +18,15 @@ public sealed class AccessTokens(Keys keys, TimeProvider clock)
     private const string Audience = "instaslice-api";
     private const string TokenType = "at+jwt";
 
-    private readonly JsonWebTokenHandler _handler = new() { SetDefaultTimesOnTokenCreation = false, MapInboundClaims = false };
-    private readonly SigningCredentials _credentials = new(new SymmetricSecurityKey(keys.Tokens), SecurityAlgorithms.HmacSha256);
+    private readonly JsonWebTokenHandler _handler = new()
+    {
+        SetDefaultTimesOnTokenCreation = false,
+        MapInboundClaims = false,
+    };
+    private readonly SigningCredentials _credentials = new(
+        new SymmetricSecurityKey(keys.Tokens),
+        SecurityAlgorithms.HmacSha256
+    );
 
     private readonly TokenValidationParameters _parameters = new()
     {

@@ -28,7 +28,9 @@ internal sealed class BearerHandler(
             return AuthenticateResult.Fail("not a valid access token");
         if (await ended.HasEndedAsync(viewer.SessionId, Context.RequestAborted))
             return AuthenticateResult.Fail("its session has ended");
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ViewerIdentity(viewer)), Scheme));
+        return AuthenticateResult.Success(
+            new AuthenticationTicket(new ClaimsPrincipal(new ViewerIdentity(viewer)), Scheme)
+        );
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>

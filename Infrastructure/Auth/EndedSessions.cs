@@ -10,7 +10,8 @@ namespace InstaSlice.Infrastructure.Auth;
 /// every instance reads the list of the lately ended a few times a second, and at once when it is notified. While it cannot, it
 /// asks the database about each session, so that being cut off never lets an ended one pass.
 /// </summary>
-public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider clock, ILogger<EndedSessions> log) : BackgroundService
+public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider clock, ILogger<EndedSessions> log)
+    : BackgroundService
 {
     /// <summary>Whoever ends sessions says so on this channel, within the transaction.</summary>
     public const string Channel = "session_ended";
@@ -93,7 +94,10 @@ public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider cloc
         var asked = clock.GetTimestamp();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(MaximumAge);
-        await using var command = new NpgsqlCommand(Lately, connection) { Parameters = { new("Since", since), new("Memory", Memory) } };
+        await using var command = new NpgsqlCommand(Lately, connection)
+        {
+            Parameters = { new("Since", since), new("Memory", Memory) },
+        };
         await using var reader = await command.ExecuteReaderAsync(deadline.Token);
         var asOf = since;
         while (await reader.ReadAsync(deadline.Token))
@@ -110,9 +114,17 @@ public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider cloc
         return asOf;
     }
 
-    [LoggerMessage(EventName = "EndedSessionsUnknown", Level = LogLevel.Warning, Message = "The list of ended sessions cannot be read; each request asks the database instead")]
+    [LoggerMessage(
+        EventName = "EndedSessionsUnknown",
+        Level = LogLevel.Warning,
+        Message = "The list of ended sessions cannot be read; each request asks the database instead"
+    )]
     private partial void LogAway(Exception e);
 
-    [LoggerMessage(EventName = "EndedSessionsKnown", Level = LogLevel.Information, Message = "The list of ended sessions can be read again")]
+    [LoggerMessage(
+        EventName = "EndedSessionsKnown",
+        Level = LogLevel.Information,
+        Message = "The list of ended sessions can be read again"
+    )]
     private partial void LogBack();
 }

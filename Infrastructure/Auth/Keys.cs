@@ -15,7 +15,9 @@ public sealed class Keys
 
     public Keys(IConfiguration configuration, IHostEnvironment environment)
     {
-        _root = configuration["Jwt:SigningKey"] is { Length: > 0 } text ? Parse(text) : OfDevelopment(configuration, environment);
+        _root = configuration["Jwt:SigningKey"] is { Length: > 0 } text
+            ? Parse(text)
+            : OfDevelopment(configuration, environment);
         Tokens = Derive("access tokens");
         Cursors = Derive("cursors");
         RefreshTokens = Derive("refresh tokens");
@@ -32,7 +34,12 @@ public sealed class Keys
     public byte[] MediaUrls { get; }
 
     private byte[] Derive(string purpose) =>
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, _root, MinimumBytes, info: Encoding.UTF8.GetBytes("instaslice/" + purpose));
+        HKDF.DeriveKey(
+            HashAlgorithmName.SHA256,
+            _root,
+            MinimumBytes,
+            info: Encoding.UTF8.GetBytes("instaslice/" + purpose)
+        );
 
     private static byte[] Parse(string text)
     {

@@ -18,20 +18,26 @@ public sealed class Passwords : IDisposable
 
     private static readonly object Nobody = new();
 
-    private readonly PasswordHasher<object> _hasher = new(Options.Create(new PasswordHasherOptions { IterationCount = Iterations }));
+    private readonly PasswordHasher<object> _hasher = new(
+        Options.Create(new PasswordHasherOptions { IterationCount = Iterations })
+    );
     private readonly SemaphoreSlim _slots = new(Math.Max(1, Environment.ProcessorCount / 2));
     private readonly Lazy<string> _dummy;
 
     public Passwords() => _dummy = new(() => _hasher.HashPassword(Nobody, Guid.NewGuid().ToString()));
 
     /// <exception cref="UnavailableException">Too many others are waiting.</exception>
-    public Task<string> HashAsync(string password, CancellationToken cancel) => InSlotAsync(() => _hasher.HashPassword(Nobody, password), cancel);
+    public Task<string> HashAsync(string password, CancellationToken cancel) =>
+        InSlotAsync(() => _hasher.HashPassword(Nobody, password), cancel);
 
     /// <summary>Is it the password behind the hash? Without a hash it is not, after just as long: a name that is unknown shows by nothing.</summary>
     /// <exception cref="UnavailableException">Too many others are waiting.</exception>
     public Task<bool> VerifyAsync(string? hash, string password, CancellationToken cancel) =>
         InSlotAsync(
-            () => _hasher.VerifyHashedPassword(Nobody, hash ?? _dummy.Value, password) is not PasswordVerificationResult.Failed && hash is not null,
+            () =>
+                _hasher.VerifyHashedPassword(Nobody, hash ?? _dummy.Value, password)
+                    is not PasswordVerificationResult.Failed
+                && hash is not null,
             cancel
         );
 

@@ -11,7 +11,8 @@ public readonly record struct Viewer(long Id, long SessionId)
 
     public static ValueTask<Viewer> BindAsync(HttpContext context) => new(Of(context));
 
-    public static Viewer Of(HttpContext context) => context.User.Identity is ViewerIdentity identity ? identity.Viewer : default;
+    public static Viewer Of(HttpContext context) =>
+        context.User.Identity is ViewerIdentity identity ? identity.Viewer : default;
 }
 
 /// <summary>The viewer as ASP.NET Core wants to see one.</summary>

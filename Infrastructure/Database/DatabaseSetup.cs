@@ -1,6 +1,6 @@
 using Dapper;
-using Npgsql;
 using InstaSlice.Infrastructure.Running;
+using Npgsql;
 
 namespace InstaSlice.Infrastructure.Database;
 
@@ -37,7 +37,11 @@ public static class DatabaseSetup
     /// </summary>
     /// <returns>The private PostgreSQL, to be stopped last of all; null where the database is somebody else's.</returns>
     /// <exception cref="StartupException">There is no database, or it cannot be brought to this build's schema.</exception>
-    public static async Task<PrivatePostgres?> StartDatabaseAsync(this WebApplication app, bool migrate, CancellationToken cancel)
+    public static async Task<PrivatePostgres?> StartDatabaseAsync(
+        this WebApplication app,
+        bool migrate,
+        CancellationToken cancel
+    )
     {
         PrivatePostgres? postgres = null;
         if (string.IsNullOrWhiteSpace(app.Configuration.GetConnectionString("Postgres")))
@@ -47,7 +51,12 @@ public static class DatabaseSetup
                     "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
                         + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
                 );
-            postgres = await PrivatePostgres.StartAsync(DataDirectory.Of(app.Configuration), throwaway: false, app.Logger, cancel);
+            postgres = await PrivatePostgres.StartAsync(
+                DataDirectory.Of(app.Configuration),
+                throwaway: false,
+                app.Logger,
+                cancel
+            );
             app.Configuration["ConnectionStrings:Postgres"] = postgres.ConnectionString;
         }
 

@@ -33,5 +33,7 @@ public static class MigrateCommand
     private static long Version(string text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
             ? version
-            : throw new StartupException($"'{text}' is no version: give the number that 'migrate status' shows. Usage: {Usage}");
+            : throw new StartupException(
+                $"'{text}' is no version: give the number that 'migrate status' shows. Usage: {Usage}"
+            );
 }

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Reflection;
 using FluentMigrator;
 using FluentMigrator.Runner;
-using Npgsql;
 using InstaSlice.Infrastructure.Running;
+using Npgsql;
 
 namespace InstaSlice.Infrastructure.Database;
 
@@ -37,7 +37,11 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         UnderLockAsync(
             (runner, applied) =>
             {
-                foreach (var migration in Carried.Where(m => !applied.Contains(m.Version) && m.Version <= (target ?? long.MaxValue)))
+                foreach (
+                    var migration in Carried.Where(m =>
+                        !applied.Contains(m.Version) && m.Version <= (target ?? long.MaxValue)
+                    )
+                )
                     Step(migration, "up", () => runner.MigrateUp(migration.Version));
             },
             cancel
@@ -49,14 +53,18 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         UnderLockAsync(
             (runner, applied) =>
             {
-                foreach (var migration in Carried.Reverse().Where(m => applied.Contains(m.Version) && m.Version > target))
+                foreach (
+                    var migration in Carried.Reverse().Where(m => applied.Contains(m.Version) && m.Version > target)
+                )
                     Step(migration, "down", () => runner.MigrateDown(migration.Version - 1));
             },
             cancel
         );
 
     /// <summary>Every migration that this build carries, oldest first, and whether the database has it. Writes nothing.</summary>
-    public async Task<IReadOnlyList<(long Version, string Description, bool Applied)>> StatusAsync(CancellationToken cancel)
+    public async Task<IReadOnlyList<(long Version, string Description, bool Applied)>> StatusAsync(
+        CancellationToken cancel
+    )
     {
         await using var connection = await OpenAsync(cancel);
         var applied = await AppliedAsync(connection, cancel);
@@ -86,7 +94,10 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
 
     private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
-        await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1)", connection) { Parameters = { new() { Value = LockKey } } };
+        await using var command = new NpgsqlCommand("select pg_try_advisory_lock($1)", connection)
+        {
+            Parameters = { new() { Value = LockKey } },
+        };
         return (bool)(await command.ExecuteScalarAsync(cancel))!;
     }
 
@@ -109,18 +120,28 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
             catch (Exception e)
             {
                 LogFailed(e, migration.Version, migration.Description, direction);
-                throw new StartupException($"Migration {migration.Version} ({migration.Description}) failed on its way {direction}: {e.GetBaseException().Message}", e);
+                throw new StartupException(
+                    $"Migration {migration.Version} ({migration.Description}) failed on its way {direction}: {e.GetBaseException().Message}",
+                    e
+                );
             }
         }
     }
 
     private static bool IsLockTimeout(Exception e) =>
-        e.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected };
+        e.GetBaseException()
+            is PostgresException
+            {
+                SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected
+            };
 
     /// <summary>What the database has, read without FluentMigrator, whose own look creates the table that it looks for.</summary>
     private static async Task<HashSet<long>> AppliedAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
-        await using var exists = new NpgsqlCommand("""select to_regclass('public."VersionInfo"') is not null""", connection);
+        await using var exists = new NpgsqlCommand(
+            """select to_regclass('public."VersionInfo"') is not null""",
+            connection
+        );
         if (await exists.ExecuteScalarAsync(cancel) is not true)
             return [];
         await using var command = new NpgsqlCommand("""select "Version" from public."VersionInfo" """, connection);
@@ -156,12 +177,24 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         return text.ConnectionString;
     }
 
-    [LoggerMessage(EventName = "MigrationApplied", Level = LogLevel.Information, Message = "Migration {Version} ({Description}) went {Direction} in {ElapsedMs} ms")]
+    [LoggerMessage(
+        EventName = "MigrationApplied",
+        Level = LogLevel.Information,
+        Message = "Migration {Version} ({Description}) went {Direction} in {ElapsedMs} ms"
+    )]
     private partial void LogMigrated(long version, string? description, string direction, long elapsedMs);
 
-    [LoggerMessage(EventName = "MigrationLocked", Level = LogLevel.Warning, Message = "Migration {Version} ({Description}) could not get its locks, try {Attempt}; trying again")]
+    [LoggerMessage(
+        EventName = "MigrationLocked",
+        Level = LogLevel.Warning,
+        Message = "Migration {Version} ({Description}) could not get its locks, try {Attempt}; trying again"
+    )]
     private partial void LogLocked(long version, string? description, int attempt);
 
-    [LoggerMessage(EventName = "MigrationFailed", Level = LogLevel.Error, Message = "Migration {Version} ({Description}) failed on its way {Direction}")]
+    [LoggerMessage(
+        EventName = "MigrationFailed",
+        Level = LogLevel.Error,
+        Message = "Migration {Version} ({Description}) failed on its way {Direction}"
+    )]
     private partial void LogFailed(Exception e, long version, string? description, string direction);
 }

@@ -16,8 +16,21 @@ public static class Sql
     private const int Attempts = 5;
 
     /// <summary>The rows of one statement, in its order.</summary>
-    public static async Task<List<T>> ListAsync<T>(this NpgsqlDataSource db, string sql, object? args, CancellationToken cancel) =>
-        (await db.RunAsync(sql, args, null, static (connection, command) => connection.QueryAsync<T>(command), cancel)).AsList();
+    public static async Task<List<T>> ListAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        CancellationToken cancel
+    ) =>
+        (
+            await db.RunAsync(
+                sql,
+                args,
+                null,
+                static (connection, command) => connection.QueryAsync<T>(command),
+                cancel
+            )
+        ).AsList();
 
     /// <summary>The first row, or default where there is none: most often "not found".</summary>
     /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
@@ -27,7 +40,14 @@ public static class Sql
         object? args,
         CancellationToken cancel,
         TimeSpan? deadline = null
-    ) => db.RunAsync(sql, args, deadline, static (connection, command) => connection.QueryFirstOrDefaultAsync<T>(command), cancel);
+    ) =>
+        db.RunAsync(
+            sql,
+            args,
+            deadline,
+            static (connection, command) => connection.QueryFirstOrDefaultAsync<T>(command),
+            cancel
+        );
 
     /// <summary>The first row, cut in two at a column; the second half is null where an outer join found nothing.</summary>
     public static async Task<(TFirst, TSecond?)?> FirstAsync<TFirst, TSecond>(
@@ -44,7 +64,11 @@ public static class Sql
                 args,
                 null,
                 (connection, command) =>
-                    connection.QueryAsync<TFirst, TSecond?, (TFirst, TSecond?)?>(command, (first, second) => (first, second), splitOn),
+                    connection.QueryAsync<TFirst, TSecond?, (TFirst, TSecond?)?>(
+                        command,
+                        (first, second) => (first, second),
+                        splitOn
+                    ),
                 cancel
             )
         ).FirstOrDefault();
@@ -98,7 +122,10 @@ public static class Sql
     private static bool IsWorthAnotherTry(PostgresException e) =>
         e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
         // Two ids made in one millisecond by 1,024 others in between. Keys that carry a meaning have names without this ending.
-        || (e.SqlState is PostgresErrorCodes.UniqueViolation && e.ConstraintName?.EndsWith("_pkey", StringComparison.Ordinal) == true);
+        || (
+            e.SqlState is PostgresErrorCodes.UniqueViolation
+            && e.ConstraintName?.EndsWith("_pkey", StringComparison.Ordinal) == true
+        );
 
     private static bool IsUnavailable(PostgresException e) =>
         e.SqlState[..2] is "08" or "53" or "57" // connection lost; out of connections, memory or disk; shutting down, starting, cancelled

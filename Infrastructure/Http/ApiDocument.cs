@@ -5,5 +5,6 @@ public static class ApiDocument
 {
     public static void AddApiDocument(this WebApplicationBuilder builder) => builder.Services.AddOpenApi("v1");
 
-    public static void MapApiDocument(this IEndpointRouteBuilder routes) => routes.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+    public static void MapApiDocument(this IEndpointRouteBuilder routes) =>
+        routes.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
 }

@@ -34,7 +34,10 @@ internal sealed class ErrorBoundary(RequestDelegate next, IDiagnosticContext dia
         {
             ProblemException problem => (problem.Kind, problem.Detail, null),
             UnavailableException => (ProblemKind.Unavailable, null, null),
-            BadHttpRequestException { InnerException: System.Text.Json.JsonException json } => JsonErrors.Explain(context, json),
+            BadHttpRequestException { InnerException: System.Text.Json.JsonException json } => JsonErrors.Explain(
+                context,
+                json
+            ),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => (
                 ProblemKind.PayloadTooLarge,
                 $"At most {RequestBody.MaximumBytes} bytes are taken here.",

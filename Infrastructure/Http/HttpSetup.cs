@@ -1,6 +1,6 @@
 using InstaSlice.Infrastructure.Auth;
-using Serilog;
 using InstaSlice.Infrastructure.Running;
+using Serilog;
 
 namespace InstaSlice.Infrastructure.Http;
 
@@ -23,13 +23,22 @@ public static class HttpSetup
         builder.Services.AddSingleton<IProblemDetailsService, ProblemWriter>();
         builder.Services.AddSingleton<RateLimits>();
 
-        var origins = builder.Configuration["Cors:Origins"]?.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries) ?? [];
+        var origins =
+            builder.Configuration["Cors:Origins"]?.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries) ?? [];
         builder.Services.AddCors(cors =>
             cors.AddDefaultPolicy(policy =>
                 policy
                     .WithOrigins(origins)
                     .WithMethods("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-                    .WithHeaders("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Range", RequestId.Header)
+                    .WithHeaders(
+                        "Authorization",
+                        "Content-Type",
+                        "Idempotency-Key",
+                        "If-Match",
+                        "If-None-Match",
+                        "Range",
+                        RequestId.Header
+                    )
                     .WithExposedHeaders(
                         "ETag",
                         "Link",
@@ -52,7 +61,13 @@ public static class HttpSetup
         app.Use(next => context => app.Services.GetRequiredService<Draining>().CountAsync(context, next));
         app.Use(SetHeadersAsync);
         app.UseMiddleware<ErrorBoundary>();
-        app.UseStatusCodePages(pages => ProblemWriter.WriteAsync(pages.HttpContext, ProblemKind.OfStatus(pages.HttpContext.Response.StatusCode), null));
+        app.UseStatusCodePages(pages =>
+            ProblemWriter.WriteAsync(
+                pages.HttpContext,
+                ProblemKind.OfStatus(pages.HttpContext.Response.StatusCode),
+                null
+            )
+        );
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
         app.UseCors();

@@ -15,7 +15,8 @@ public readonly record struct Id(long Value)
     /// <summary>Just decimal digits, as this service writes them: no sign, no blank, no leading zero.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out Id id)
     {
-        var valid = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && text![0] != '0';
+        var valid =
+            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && text![0] != '0';
         id = valid ? value : default;
         return valid;
     }
@@ -26,7 +27,9 @@ public readonly record struct Id(long Value)
 internal sealed class IdConverter : JsonConverter<Id>
 {
     public override Id Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType is JsonTokenType.String && !reader.ValueIsEscaped && Id.TryParse(reader.GetString(), out var id)
+        reader.TokenType is JsonTokenType.String
+        && !reader.ValueIsEscaped
+        && Id.TryParse(reader.GetString(), out var id)
             ? id
             : throw new JsonException("An id is a string of decimal digits, such as \"231928347192401920\".");
 
@@ -41,6 +44,11 @@ internal sealed class IdConverter : JsonConverter<Id>
 /// <summary><c>{id:id}</c> in a route: what is no id is no such path, so 404 and not 400.</summary>
 internal sealed class IdConstraint : IRouteConstraint
 {
-    public bool Match(HttpContext? httpContext, IRouter? route, string routeKey, RouteValueDictionary values, RouteDirection routeDirection) =>
-        Id.TryParse(values[routeKey] as string, out _);
+    public bool Match(
+        HttpContext? httpContext,
+        IRouter? route,
+        string routeKey,
+        RouteValueDictionary values,
+        RouteDirection routeDirection
+    ) => Id.TryParse(values[routeKey] as string, out _);
 }

@@ -50,7 +50,8 @@ public sealed class IdempotencyKey : Microsoft.AspNetCore.Http.Metadata.IEndpoin
     public string Caller { get; }
 
     /// <summary>What makes two requests the same: a keyed hash, since bodies hold passwords, of method, path and body.</summary>
-    public byte[]? RequestHash => Key is null ? null : _requestHash ??= HashOf((_context.Features.Get<RequestBody>()?.Bytes ?? default).Span);
+    public byte[]? RequestHash =>
+        Key is null ? null : _requestHash ??= HashOf((_context.Features.Get<RequestBody>()?.Bytes ?? default).Span);
 
     public static ValueTask<IdempotencyKey> BindAsync(HttpContext context)
     {
@@ -112,7 +113,9 @@ public sealed class IdempotencyKey : Microsoft.AspNetCore.Http.Metadata.IEndpoin
         CancellationToken cancel
     )
         where TResult : class, IResult =>
-        Key is not null && await FindAsync(db, cancel) is { Expired: false } found ? await ReplayAsync(found, replay, reused) : null;
+        Key is not null && await FindAsync(db, cancel) is { Expired: false } found
+            ? await ReplayAsync(found, replay, reused)
+            : null;
 
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
     {
@@ -134,11 +137,15 @@ public sealed class IdempotencyKey : Microsoft.AspNetCore.Http.Metadata.IEndpoin
     }
 
     private static string CallerOf(HttpContext context) =>
-        Viewer.Of(context) is { IsAnonymous: false } viewer ? viewer.Id.ToString(CultureInfo.InvariantCulture) : AddressOf(context);
+        Viewer.Of(context) is { IsAnonymous: false } viewer
+            ? viewer.Id.ToString(CultureInfo.InvariantCulture)
+            : AddressOf(context);
 
-    private static int? Status(IResult result) => ((result as INestedHttpResult)?.Result ?? result) is IStatusCodeHttpResult s ? s.StatusCode : null;
+    private static int? Status(IResult result) =>
+        ((result as INestedHttpResult)?.Result ?? result) is IStatusCodeHttpResult s ? s.StatusCode : null;
 
-    private Task<Kept?> FindAsync(NpgsqlDataSource db, CancellationToken cancel) => db.FirstAsync<Kept>(Find, new { Caller, Key }, cancel);
+    private Task<Kept?> FindAsync(NpgsqlDataSource db, CancellationToken cancel) =>
+        db.FirstAsync<Kept>(Find, new { Caller, Key }, cancel);
 
     private async Task<TResult> ReplayAsync<TResult>(Kept found, Func<long, Task<TResult>> replay, TResult reused)
     {

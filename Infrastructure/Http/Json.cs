@@ -7,7 +7,9 @@ namespace InstaSlice.Infrastructure.Http;
 /// <summary>How JSON is read and written everywhere: strictly in, so that a typo never passes silently; compact out.</summary>
 public static class Json
 {
-    public static readonly JsonSerializerOptions Options = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+    public static readonly JsonSerializerOptions Options = Configure(
+        new JsonSerializerOptions(JsonSerializerDefaults.Web)
+    );
 
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
     {
@@ -29,7 +31,10 @@ public static class Json
     internal static PooledBuffer Write<T>(T value)
     {
         var buffer = new PooledBuffer();
-        using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Options.Encoder, SkipValidation = true });
+        using var json = new Utf8JsonWriter(
+            buffer,
+            new JsonWriterOptions { Encoder = Options.Encoder, SkipValidation = true }
+        );
         JsonSerializer.Serialize(json, value, Options);
         return buffer;
     }

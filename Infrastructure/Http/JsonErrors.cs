@@ -9,9 +9,15 @@ namespace InstaSlice.Infrastructure.Http;
 /// </summary>
 internal static class JsonErrors
 {
-    public static (ProblemKind, string?, Dictionary<string, string[]>?) Explain(HttpContext context, JsonException error)
+    public static (ProblemKind, string?, Dictionary<string, string[]>?) Explain(
+        HttpContext context,
+        JsonException error
+    )
     {
-        var type = context.GetEndpoint()?.Metadata.GetMetadata<Microsoft.AspNetCore.Http.Metadata.IAcceptsMetadata>()?.RequestType;
+        var type = context
+            .GetEndpoint()
+            ?.Metadata.GetMetadata<Microsoft.AspNetCore.Http.Metadata.IAcceptsMetadata>()
+            ?.RequestType;
         var body = context.Features.Get<RequestBody>()?.Bytes ?? default;
         var errors = type is null ? null : Compare(body, Json.Options.GetTypeInfo(type), error);
         return errors is { Count: > 0 }
@@ -19,7 +25,11 @@ internal static class JsonErrors
             : (ProblemKind.InvalidRequest, Where(body, error), null);
     }
 
-    private static Dictionary<string, string[]>? Compare(ReadOnlyMemory<byte> body, JsonTypeInfo type, JsonException error)
+    private static Dictionary<string, string[]>? Compare(
+        ReadOnlyMemory<byte> body,
+        JsonTypeInfo type,
+        JsonException error
+    )
     {
         JsonDocument document;
         try
@@ -78,14 +88,20 @@ internal static class JsonErrors
         var message = (error.InnerException as JsonException ?? error).Message;
         var end = message.IndexOf(" Path: $", StringComparison.Ordinal);
         message = end < 0 ? message : message[..end];
-        return message.Contains("System.", StringComparison.Ordinal) || message.Contains("InstaSlice.", StringComparison.Ordinal) || message.Contains("JSON value could not", StringComparison.Ordinal) ? null : message;
+        return
+            message.Contains("System.", StringComparison.Ordinal)
+            || message.Contains("InstaSlice.", StringComparison.Ordinal)
+            || message.Contains("JSON value could not", StringComparison.Ordinal)
+            ? null
+            : message;
     }
 
-    private static string? Member(string? path) => path is { Length: > 2 } && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : null;
+    private static string? Member(string? path) =>
+        path is { Length: > 2 } && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : null;
 
     private static string Where(ReadOnlyMemory<byte> body, JsonException error) =>
         body.Span.TrimStart(" \t\r\n"u8) is [not (byte)'{', ..] ? "The body must be a JSON object."
         : error.LineNumber is { } line && error.BytePositionInLine is { } column
             ? $"The body is not valid JSON at line {line + 1}, byte {column + 1}."
-            : "The body is not valid JSON.";
+        : "The body is not valid JSON.";
 }

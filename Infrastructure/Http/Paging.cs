@@ -46,13 +46,18 @@ public sealed class Paging : IEndpointParameterMetadataProvider
         var limit = 20;
         if (query.TryGetValue("limit", out var wanted))
         {
-            if (!int.TryParse(wanted, NumberStyles.None, CultureInfo.InvariantCulture, out limit) || limit is < 1 or > 100)
+            if (
+                !int.TryParse(wanted, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
+                || limit is < 1 or > 100
+            )
                 throw new ProblemException(ProblemKind.BadLimit, $"Given was '{wanted}'; allowed is 1 to 100.");
         }
 
         var key = context.RequestServices.GetRequiredService<Keys>().Cursors;
         var list = $"{context.Request.Path.Value!.ToLowerInvariant()}|{Viewer.Of(context).Id}";
-        var after = query.TryGetValue("cursor", out var cursor) ? Open(key, list, cursor.ToString()) : default((long, long)?);
+        var after = query.TryGetValue("cursor", out var cursor)
+            ? Open(key, list, cursor.ToString())
+            : default((long, long)?);
         return new(new Paging(key, list, limit, after));
     }
 
@@ -96,7 +101,10 @@ public sealed class Paging : IEndpointParameterMetadataProvider
         Tag(key, list, cursor[..PlaceBytes], tag);
         if (!CryptographicOperations.FixedTimeEquals(tag, cursor[PlaceBytes..]))
             throw new ProblemException(ProblemKind.BadCursor, null);
-        return (BinaryPrimitives.ReadInt64BigEndian(cursor), BinaryPrimitives.ReadInt64BigEndian(cursor[sizeof(long)..]));
+        return (
+            BinaryPrimitives.ReadInt64BigEndian(cursor),
+            BinaryPrimitives.ReadInt64BigEndian(cursor[sizeof(long)..])
+        );
     }
 
     private static void Tag(byte[] key, string list, ReadOnlySpan<byte> place, Span<byte> tag)
@@ -128,5 +136,7 @@ public sealed class PageResult<T>(Page<T> page, int limit) : IResult, IStatusCod
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(Page<T>), ["application/json"]));
+        builder.Metadata.Add(
+            new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(Page<T>), ["application/json"])
+        );
 }

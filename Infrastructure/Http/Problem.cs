@@ -10,21 +10,57 @@ namespace InstaSlice.Infrastructure.Http;
 public sealed record ProblemKind(int Status, string Code, string Title)
 {
     public static readonly ProblemKind InvalidRequest = new(400, "invalid_request", "The request is not valid.");
-    public static readonly ProblemKind BadCursor = new(400, "bad_cursor", "The cursor is not one that this list gave out.");
-    public static readonly ProblemKind BadLimit = new(400, "bad_limit", "The limit is not a whole number from 1 to 100.");
+    public static readonly ProblemKind BadCursor = new(
+        400,
+        "bad_cursor",
+        "The cursor is not one that this list gave out."
+    );
+    public static readonly ProblemKind BadLimit = new(
+        400,
+        "bad_limit",
+        "The limit is not a whole number from 1 to 100."
+    );
     public static readonly ProblemKind BadIdempotencyKey = new(
         400,
         "bad_idempotency_key",
         "The Idempotency-Key is not one header of 1 to 64 printable ASCII characters."
     );
-    public static readonly ProblemKind Unauthenticated = new(401, "unauthenticated", "This call needs an access token.");
-    public static readonly ProblemKind InvalidToken = new(401, "invalid_token", "The access token is not valid, or not any more.");
+    public static readonly ProblemKind Unauthenticated = new(
+        401,
+        "unauthenticated",
+        "This call needs an access token."
+    );
+    public static readonly ProblemKind InvalidToken = new(
+        401,
+        "invalid_token",
+        "The access token is not valid, or not any more."
+    );
     public static readonly ProblemKind Forbidden = new(403, "forbidden", "This is not yours to change.");
-    public static readonly ProblemKind NotFound = new(404, "not_found", "There is no such thing, or you may not see it.");
-    public static readonly ProblemKind MethodNotAllowed = new(405, "method_not_allowed", "The resource does not know this method.");
-    public static readonly ProblemKind PreconditionFailed = new(412, "precondition_failed", "The resource has changed since.");
-    public static readonly ProblemKind PayloadTooLarge = new(413, "payload_too_large", "The body is larger than allowed.");
-    public static readonly ProblemKind UnsupportedMediaType = new(415, "unsupported_media_type", "The Content-Type is not one this call takes.");
+    public static readonly ProblemKind NotFound = new(
+        404,
+        "not_found",
+        "There is no such thing, or you may not see it."
+    );
+    public static readonly ProblemKind MethodNotAllowed = new(
+        405,
+        "method_not_allowed",
+        "The resource does not know this method."
+    );
+    public static readonly ProblemKind PreconditionFailed = new(
+        412,
+        "precondition_failed",
+        "The resource has changed since."
+    );
+    public static readonly ProblemKind PayloadTooLarge = new(
+        413,
+        "payload_too_large",
+        "The body is larger than allowed."
+    );
+    public static readonly ProblemKind UnsupportedMediaType = new(
+        415,
+        "unsupported_media_type",
+        "The Content-Type is not one this call takes."
+    );
     public static readonly ProblemKind IdempotencyKeyReused = new(
         422,
         "idempotency_key_reused",
@@ -32,7 +68,11 @@ public sealed record ProblemKind(int Status, string Code, string Title)
     );
     public static readonly ProblemKind RateLimited = new(429, "rate_limited", "Too many requests.");
     public static readonly ProblemKind InternalError = new(500, "internal_error", "Something went wrong on our side.");
-    public static readonly ProblemKind Unavailable = new(503, "unavailable", "The service cannot answer right now; try again.");
+    public static readonly ProblemKind Unavailable = new(
+        503,
+        "unavailable",
+        "The service cannot answer right now; try again."
+    );
 
     /// <summary>For what the framework itself refuses, of which we know the status alone.</summary>
     public static ProblemKind OfStatus(int status) =>
@@ -49,7 +89,11 @@ public sealed record ProblemKind(int Status, string Code, string Title)
             429 => RateLimited,
             500 => InternalError,
             503 => Unavailable,
-            _ => new(status, "http_" + status.ToString(CultureInfo.InvariantCulture), "The request could not be answered."),
+            _ => new(
+                status,
+                "http_" + status.ToString(CultureInfo.InvariantCulture),
+                "The request could not be answered."
+            ),
         };
 }
 
@@ -62,7 +106,8 @@ public abstract class Problem<TSelf>(string? detail) : IResult, IStatusCodeHttpR
 {
     public int? StatusCode => TSelf.Kind.Status;
 
-    public virtual Task ExecuteAsync(HttpContext httpContext) => ProblemWriter.WriteAsync(httpContext, TSelf.Kind, detail);
+    public virtual Task ExecuteAsync(HttpContext httpContext) =>
+        ProblemWriter.WriteAsync(httpContext, TSelf.Kind, detail);
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) => builder.Metadata.Add(TSelf.Kind);
 }

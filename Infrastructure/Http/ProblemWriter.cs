@@ -59,16 +59,16 @@ public sealed class ProblemWriter : IProblemDetailsService
     }
 
     /// <summary>The id under which the logs know this request.</summary>
-    public static string TraceId(HttpContext context) => Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
+    public static string TraceId(HttpContext context) =>
+        Activity.Current?.TraceId.ToHexString() ?? context.TraceIdentifier;
 
     /// <summary>The framework's way in: validation, and statuses without a body.</summary>
     public ValueTask WriteAsync(ProblemDetailsContext context)
     {
         var status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
-        var errors = (context.ProblemDetails as HttpValidationProblemDetails)?.Errors.Select(e => KeyValuePair.Create(
-            CamelCasePath(e.Key),
-            e.Value
-        ));
+        var errors = (context.ProblemDetails as HttpValidationProblemDetails)?.Errors.Select(e =>
+            KeyValuePair.Create(CamelCasePath(e.Key), e.Value)
+        );
         return new(WriteAsync(context.HttpContext, ProblemKind.OfStatus(status), null, errors));
     }
 
@@ -79,5 +79,6 @@ public sealed class ProblemWriter : IProblemDetailsService
     }
 
     /// <summary>Validation names members as C# does (<c>MediaIds[0]</c>); clients know them as JSON does (<c>mediaIds[0]</c>).</summary>
-    private static string CamelCasePath(string path) => string.Join('.', path.Split('.').Select(JsonNamingPolicy.CamelCase.ConvertName));
+    private static string CamelCasePath(string path) =>
+        string.Join('.', path.Split('.').Select(JsonNamingPolicy.CamelCase.ConvertName));
 }

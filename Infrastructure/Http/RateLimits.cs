@@ -26,7 +26,9 @@ public sealed class RateLimits : IDisposable
             return;
         }
 
-        var partition = Viewer.Of(context) is { IsAnonymous: false } viewer ? "p" + viewer.Id : IdempotencyKey.AddressOf(context);
+        var partition = Viewer.Of(context) is { IsAnonymous: false } viewer
+            ? "p" + viewer.Id
+            : IdempotencyKey.AddressOf(context);
         using var lease = policy.Limiter.AttemptAcquire(partition);
         var left = policy.Limiter.GetStatistics(partition)?.CurrentAvailablePermits ?? 0;
         context.Response.Headers["RateLimit-Policy"] = $"\"{policy.Name}\";q={policy.Permits};w={Seconds}";
@@ -37,8 +39,13 @@ public sealed class RateLimits : IDisposable
             return;
         }
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(1);
-        context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
-        await ProblemWriter.WriteAsync(context, ProblemKind.RateLimited, $"Allowed are {policy.Permits} {policy.Name} in {Seconds} seconds.");
+        context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds))
+            .ToString(CultureInfo.InvariantCulture);
+        await ProblemWriter.WriteAsync(
+            context,
+            ProblemKind.RateLimited,
+            $"Allowed are {policy.Permits} {policy.Name} in {Seconds} seconds."
+        );
     }
 
     public void Dispose()

@@ -21,7 +21,10 @@ public class Resource<T>(T value, long version) : IResult, IStatusCodeHttpResult
         var response = httpContext.Response;
         var tag = $"\"{version}-{Hash(buffer.WrittenMemory.Span)}\"";
         response.Headers.ETag = tag;
-        if (HttpMethods.IsGet(httpContext.Request.Method) && ETag.MatchesAny(httpContext.Request.Headers.IfNoneMatch, tag))
+        if (
+            HttpMethods.IsGet(httpContext.Request.Method)
+            && ETag.MatchesAny(httpContext.Request.Headers.IfNoneMatch, tag)
+        )
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;
@@ -31,7 +34,9 @@ public class Resource<T>(T value, long version) : IResult, IStatusCodeHttpResult
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"]));
+        builder.Metadata.Add(
+            new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"])
+        );
 
     private static string Hash(ReadOnlySpan<byte> bytes)
     {
@@ -53,11 +58,15 @@ public sealed class Answer<T>(T value) : IResult, IStatusCodeHttpResult, IEndpoi
     }
 
     public static void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"]));
+        builder.Metadata.Add(
+            new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(T), ["application/json"])
+        );
 }
 
 /// <summary>A thing that was just made, and where it is from now on.</summary>
-public sealed class NewResource<T>(T value, long version, string location) : Resource<T>(value, version), IEndpointMetadataProvider
+public sealed class NewResource<T>(T value, long version, string location)
+    : Resource<T>(value, version),
+        IEndpointMetadataProvider
 {
     public override int? StatusCode => StatusCodes.Status201Created;
 
@@ -68,7 +77,9 @@ public sealed class NewResource<T>(T value, long version, string location) : Res
     }
 
     public static new void PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
-        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status201Created, typeof(T), ["application/json"]));
+        builder.Metadata.Add(
+            new ProducesResponseTypeMetadata(StatusCodes.Status201Created, typeof(T), ["application/json"])
+        );
 }
 
 /// <summary>Preconditions of RFC 9110, over the two halves of our tags.</summary>
@@ -94,13 +105,17 @@ public readonly record struct IfMatch(int[]? Versions)
             return new(new IfMatch(null));
         if (!EntityTagHeaderValue.TryParseList(header, out var tags))
             return new(new IfMatch([]));
-        return new(new IfMatch(tags.Contains(EntityTagHeaderValue.Any) ? null : [.. tags.Select(Version).OfType<int>()]));
+        return new(
+            new IfMatch(tags.Contains(EntityTagHeaderValue.Any) ? null : [.. tags.Select(Version).OfType<int>()])
+        );
     }
 
     private static int? Version(EntityTagHeaderValue tag)
     {
         var text = tag.Tag.AsSpan().Trim('"');
         var dash = text.IndexOf('-');
-        return dash > 0 && int.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : null;
+        return dash > 0 && int.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            ? version
+            : null;
     }
 }

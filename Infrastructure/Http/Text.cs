@@ -23,7 +23,9 @@ public static class Text
         {
             var c = text[i];
             if (char.IsControl(c) && c is not ('\n' or '\t'))
-                throw new FormatException($"Text may not hold the control character U+{(int)c:X4}; newline and tab are allowed.");
+                throw new FormatException(
+                    $"Text may not hold the control character U+{(int)c:X4}; newline and tab are allowed."
+                );
             if (!char.IsSurrogate(c))
                 continue;
             if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
@@ -66,7 +68,8 @@ internal class TextConverter : JsonConverter<string>
         }
     }
 
-    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value);
 
     protected virtual string Clean(string text) => Text.Clean(text);
 }
@@ -81,8 +84,11 @@ internal sealed class PasswordConverter : TextConverter
 public sealed class TextLengthAttribute(int maximum) : StringLengthAttribute(maximum)
 {
     public override bool IsValid(object? value) =>
-        value is not string text || Text.Length(text) is var length && length >= MinimumLength && length <= MaximumLength;
+        value is not string text
+        || Text.Length(text) is var length && length >= MinimumLength && length <= MaximumLength;
 
     public override string FormatErrorMessage(string name) =>
-        MinimumLength > 0 ? $"Must have {MinimumLength} to {MaximumLength} characters." : $"Must have at most {MaximumLength} characters.";
+        MinimumLength > 0
+            ? $"Must have {MinimumLength} to {MaximumLength} characters."
+            : $"Must have at most {MaximumLength} characters.";
 }

@@ -27,7 +27,10 @@ public static class LoggingSetup
                     .ReadFrom.Configuration(builder.Configuration)
                     .Enrich.FromLogContext();
                 if (development)
-                    logger.WriteTo.Console(outputTemplate: ReadableTemplate, formatProvider: CultureInfo.InvariantCulture);
+                    logger.WriteTo.Console(
+                        outputTemplate: ReadableTemplate,
+                        formatProvider: CultureInfo.InvariantCulture
+                    );
                 else
                     logger.WriteTo.Console(new CompactJsonFormatter());
             }

@@ -14,7 +14,8 @@ internal static class RequestLog
     {
         options.MessageTemplate = "{RequestMethod} {Route} answered {StatusCode} in {Elapsed:0.0} ms";
         options.GetLevel = (context, _, exception) =>
-            exception is not null || context.Response.StatusCode == StatusCodes.Status500InternalServerError ? LogEventLevel.Error
+            exception is not null || context.Response.StatusCode == StatusCodes.Status500InternalServerError
+                ? LogEventLevel.Error
             : context.Response.StatusCode > StatusCodes.Status500InternalServerError ? LogEventLevel.Warning
             : IsProbe(context) ? LogEventLevel.Debug
             : LogEventLevel.Information;

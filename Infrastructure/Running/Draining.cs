@@ -7,9 +7,11 @@ namespace InstaSlice.Infrastructure.Running;
 /// answered, so that whoever balances the load can look elsewhere; once the requests under way have finished, the host stops.
 /// A second signal does not wait.
 /// </summary>
-public sealed partial class Draining(IHostApplicationLifetime lifetime, IHostEnvironment environment, ILogger<Draining> log)
-    : IHostLifetime,
-        IDisposable
+public sealed partial class Draining(
+    IHostApplicationLifetime lifetime,
+    IHostEnvironment environment,
+    ILogger<Draining> log
+) : IHostLifetime, IDisposable
 {
     /// <summary>Long enough for one look at readiness. In Development nobody looks.</summary>
     private readonly TimeSpan _atLeast = environment.IsDevelopment() ? TimeSpan.Zero : TimeSpan.FromSeconds(1);
@@ -78,6 +80,10 @@ public sealed partial class Draining(IHostApplicationLifetime lifetime, IHostEnv
         lifetime.StopApplication();
     }
 
-    [LoggerMessage(EventName = "Draining", Level = LogLevel.Information, Message = "{Signal}: draining, {Requests} requests under way")]
+    [LoggerMessage(
+        EventName = "Draining",
+        Level = LogLevel.Information,
+        Message = "{Signal}: draining, {Requests} requests under way"
+    )]
     private partial void LogDraining(PosixSignal signal, int requests);
 }

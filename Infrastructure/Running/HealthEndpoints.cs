@@ -26,8 +26,10 @@ internal static class Live
 internal static class Ready
 {
     /// <summary>Every migration that this build carries is applied, the database and the media store answer, and the service is not draining.</summary>
-    public static async Task<Results<Answer<Health>, Unavailable>> Handle(Readiness readiness, CancellationToken cancel) =>
-        await readiness.CheckAsync(cancel) is { } why ? new Unavailable(why) : new Answer<Health>(new Health("ready"));
+    public static async Task<Results<Answer<Health>, Unavailable>> Handle(
+        Readiness readiness,
+        CancellationToken cancel
+    ) => await readiness.CheckAsync(cancel) is { } why ? new Unavailable(why) : new Answer<Health>(new Health("ready"));
 }
 
 /// <summary>503: not now.</summary>

@@ -31,7 +31,9 @@ public static partial class RunningSetup
             if (word is null)
                 return await ServeAsync(app);
             if (!commands.TryGetValue(word, out var command))
-                throw new StartupException($"There is no command '{word}'. There are: {string.Join(", ", commands.Keys)}; without a word it serves.");
+                throw new StartupException(
+                    $"There is no command '{word}'. There are: {string.Join(", ", commands.Keys)}; without a word it serves."
+                );
             await using var postgres = await app.StartDatabaseAsync(migrate: false, CancellationToken.None);
             return await command(app, args[(Array.IndexOf(args, word) + 1)..], CancellationToken.None);
         }
@@ -54,7 +56,12 @@ public static partial class RunningSetup
         _ = app.Services.GetRequiredService<Keys>();
         await using var postgres = await app.StartDatabaseAsync(migrate: true, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
-        LogStarted(app.Logger, string.Join(' ', app.Urls), app.Environment.EnvironmentName, (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+        LogStarted(
+            app.Logger,
+            string.Join(' ', app.Urls),
+            app.Environment.EnvironmentName,
+            (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds
+        );
         await app.WaitForShutdownAsync();
         // The pool goes before the private PostgreSQL that it is connected to.
         await app.DisposeAsync();
@@ -62,8 +69,17 @@ public static partial class RunningSetup
         return 0;
     }
 
-    [LoggerMessage(EventName = "Started", Level = LogLevel.Information, Message = "Serving on {Urls} ({Environment}) after {ElapsedMs} ms")]
-    private static partial void LogStarted(Microsoft.Extensions.Logging.ILogger log, string urls, string environment, long elapsedMs);
+    [LoggerMessage(
+        EventName = "Started",
+        Level = LogLevel.Information,
+        Message = "Serving on {Urls} ({Environment}) after {ElapsedMs} ms"
+    )]
+    private static partial void LogStarted(
+        Microsoft.Extensions.Logging.ILogger log,
+        string urls,
+        string environment,
+        long elapsedMs
+    );
 
     [LoggerMessage(EventName = "Stopped", Level = LogLevel.Information, Message = "Stopped")]
     private static partial void LogStopped(Microsoft.Extensions.Logging.ILogger log);
