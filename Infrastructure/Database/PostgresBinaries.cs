@@ -15,10 +15,8 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
     /// <summary>Where <c>./dev setup</c> puts its copy when it cannot install a package; keep the two in step.</summary>
     private static string Cached =>
         Path.Combine(
-            Environment.IsPrivilegedProcess
-                ? "/var/cache" // root's home is closed to nobody, as whom PostgreSQL runs
-                : NonEmpty("XDG_CACHE_HOME")
-                    ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            Environment.IsPrivilegedProcess ? "/var/cache" // root's home is closed to nobody, as whom PostgreSQL runs
+                : NonEmpty("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
             "instaslice/postgresql/bin"
         );
 
@@ -39,10 +37,7 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
             {
                 refused.Add($"{directory} ({version})");
             }
-            else if (
-                Version().Match(version) is { Success: true } match
-                && int.Parse(match.ValueSpan, CultureInfo.InvariantCulture) is var major and >= OldestMajor
-            )
+            else if (Version().Match(version) is { Success: true } match && int.Parse(match.ValueSpan, CultureInfo.InvariantCulture) is var major and >= OldestMajor)
             {
                 return found with { Major = major };
             }
@@ -54,11 +49,7 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
 
         throw new PrivatePostgresException(
             $"PostgreSQL {OldestMajor} or newer is missing: no initdb and postgres in "
-                + (
-                    given is null
-                        ? $"/usr/lib/postgresql/*/bin, the PATH and {Cached}"
-                        : $"INSTASLICE_PG_BIN, which is {given}"
-                )
+                + (given is null ? $"/usr/lib/postgresql/*/bin, the PATH and {Cached}" : $"INSTASLICE_PG_BIN, which is {given}")
                 + (refused.Count > 0 ? $"; of no use: {string.Join(", ", refused)}" : "")
                 + ". Run ./dev setup, or: apt-get install postgresql"
         );
@@ -69,9 +60,7 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
         const string Debian = "/usr/lib/postgresql";
         var packaged = System.IO.Directory.Exists(Debian) ? System.IO.Directory.GetDirectories(Debian) : [];
         return packaged
-            .OrderByDescending(directory =>
-                int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var major) ? major : 0
-            )
+            .OrderByDescending(directory => int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var major) ? major : 0)
             .Select(directory => Path.Combine(directory, "bin"))
             .Concat((NonEmpty("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Where(Path.IsPathRooted))
             .Append(Cached);
@@ -89,8 +78,7 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
         }
     }
 
-    private static string? NonEmpty(string variable) =>
-        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+    private static string? NonEmpty(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     [GeneratedRegex(@"(?<=\(PostgreSQL\) )\d+")]
     private static partial Regex Version();

@@ -31,14 +31,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private volatile string _complaint = "it said nothing";
     private volatile bool _stopping;
 
-    private PrivatePostgres(
-        string dataDirectory,
-        bool throwaway,
-        ILogger logger,
-        FileStream @lock,
-        PostgresBinaries binaries,
-        string home
-    )
+    private PrivatePostgres(string dataDirectory, bool throwaway, ILogger logger, FileStream @lock, PostgresBinaries binaries, string home)
     {
         (_throwaway, _logger, _lock, _binaries) = (throwaway, logger, @lock, binaries);
         _cluster = Path.Combine(home, $"postgres-{binaries.Major}");
@@ -154,10 +147,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>The data directory, unless PostgreSQL must run as nobody, who cannot reach it.</summary>
     private static async Task<string> ChooseHomeAsync(string dataDirectory, ILogger logger)
     {
-        if (
-            !Environment.IsPrivilegedProcess
-            || (await BoundProcess.RunAsync("test", "-x", dataDirectory)).ExitCode == 0
-        )
+        if (!Environment.IsPrivilegedProcess || (await BoundProcess.RunAsync("test", "-x", dataDirectory)).ExitCode == 0)
         {
             return dataDirectory;
         }
@@ -167,11 +157,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         var link = new FileInfo(Path.Combine(dataDirectory, "postgres-elsewhere")); // for people, and for ./dev clean
         link.Delete();
         link.CreateAsSymbolicLink(home);
-        logger.LogInformation(
-            "PostgreSQL, which does not run as root, cannot reach {Directory} as nobody and keeps its files in {Home}",
-            dataDirectory,
-            home
-        );
+        logger.LogInformation("PostgreSQL, which does not run as root, cannot reach {Directory} as nobody and keeps its files in {Home}", dataDirectory, home);
         return home;
     }
 
@@ -181,10 +167,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private async Task StopLeftoverAsync()
     {
         var pidFile = Path.Combine(_cluster, "postmaster.pid");
-        if (
-            !File.Exists(pidFile)
-            || !int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid)
-        )
+        if (!File.Exists(pidFile) || !int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
         {
             return;
         }
@@ -278,9 +261,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         await Task.WhenAny(_ready.Task, _server.Ended).WaitAsync(cancellationToken);
         if (!_ready.Task.IsCompleted)
         {
-            throw new PrivatePostgresException(
-                $"PostgreSQL did not start in {_cluster}: {_complaint} (more in {_log})"
-            );
+            throw new PrivatePostgresException($"PostgreSQL did not start in {_cluster}: {_complaint} (more in {_log})");
         }
     }
 
@@ -330,14 +311,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
         {
             _ready.TrySetResult();
         }
-        else if (
-            !_ready.Task.IsCompleted
-            && !line.Contains("LOG:", StringComparison.Ordinal)
-            && !line.Contains("HINT:", StringComparison.Ordinal)
-        )
+        else if (!_ready.Task.IsCompleted && !line.Contains("LOG:", StringComparison.Ordinal) && !line.Contains("HINT:", StringComparison.Ordinal))
         {
-            _complaint = line[(line.IndexOf("FATAL:", StringComparison.Ordinal) is var at and >= 0 ? at + 6 : 0)..]
-                .Trim();
+            _complaint = line[(line.IndexOf("FATAL:", StringComparison.Ordinal) is var at and >= 0 ? at + 6 : 0)..].Trim();
         }
 
         try
@@ -360,11 +336,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         var exitCode = await server.Ended;
         if (_ready.Task.IsCompleted && !_stopping)
         {
-            _logger.LogError(
-                "PostgreSQL ended with exit code {ExitCode} and nobody asked it to; its log is {Log}",
-                exitCode,
-                _log
-            );
+            _logger.LogError("PostgreSQL ended with exit code {ExitCode} and nobody asked it to; its log is {Log}", exitCode, _log);
         }
     }
 
@@ -401,9 +373,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     }
 
     private static string ShortHash(string dataDirectory) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.UserName}:{dataDirectory}")))[
-            ..12
-        ];
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.UserName}:{dataDirectory}")))[..12];
 }
 
 /// <summary>A private PostgreSQL could not be started; the message is one line for whoever wanted it.</summary>
