@@ -7,6 +7,9 @@ namespace Serilog
     public interface IDiagnosticContext
     {
         void Set(string propertyName, object? value, bool destructureObjects = false);
+
+        /// <summary>For an exception that was dealt with before it reached the request's event. Null takes back an earlier one.</summary>
+        void SetException(Exception? exception);
     }
 }
 
@@ -39,6 +42,8 @@ namespace Serilog.Extensions.Hosting
                 collector.AddOrUpdate(property);
         }
 
+        public void SetException(Exception? exception) => Ambient.Value?.Collector?.SetException(exception);
+
         // Ends a collection for every flow that still holds it, not for the current one alone.
         private sealed class Holder
         {
@@ -50,6 +55,7 @@ namespace Serilog.Extensions.Hosting
     {
         private readonly Lock _lock = new();
         private Dictionary<string, LogEventProperty>? _properties = [];
+        private Exception? _exception;
 
         public void AddOrUpdate(LogEventProperty property)
         {
@@ -58,15 +64,22 @@ namespace Serilog.Extensions.Hosting
                     _properties[property.Name] = property;
         }
 
+        public void SetException(Exception? exception)
+        {
+            lock (_lock)
+                if (_properties is not null)
+                    _exception = exception;
+        }
+
         /// <summary>What was gathered. Nothing is added from here on.</summary>
-        internal IReadOnlyCollection<LogEventProperty> Complete()
+        internal (IReadOnlyCollection<LogEventProperty> Properties, Exception? Exception) Complete()
         {
             lock (_lock)
             {
                 var gathered = _properties?.Values;
                 _properties = null;
                 Dispose();
-                return gathered is null ? [] : gathered;
+                return (gathered is null ? [] : gathered, _exception);
             }
         }
 

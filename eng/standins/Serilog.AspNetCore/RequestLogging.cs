@@ -103,14 +103,15 @@ namespace Serilog.AspNetCore
             if (string.IsNullOrEmpty(path))
                 path = context.Request.Path.ToString();
 
+            var gathered = collector.Complete();
             var activity = Activity.Current;
             logger.Write(
                 new LogEvent(
                     DateTimeOffset.Now,
                     level,
-                    exception,
+                    exception ?? gathered.Exception,
                     _template,
-                    collector.Complete().Concat(options.GetMessageTemplateProperties(context, path, elapsed, status)),
+                    gathered.Properties.Concat(options.GetMessageTemplateProperties(context, path, elapsed, status)),
                     activity?.TraceId ?? default,
                     activity?.SpanId ?? default
                 )

@@ -1,0 +1,6 @@
+namespace InstaSlice.Infrastructure.Storage;
+
+public sealed class DiskStore
+{
+    public Task<bool> CanWriteAsync(CancellationToken cancel) => Task.FromResult(true);
+}
