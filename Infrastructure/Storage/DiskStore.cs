@@ -98,7 +98,9 @@ internal sealed class DiskStore(string root)
     {
         var limit = DateTime.UtcNow - olderThan;
         var left = Directories()
-            .Where(found => found.Name.StartsWith(Unfinished, StringComparison.Ordinal) && found.LastWriteTimeUtc < limit)
+            .Where(found =>
+                found.Name.StartsWith(Unfinished, StringComparison.Ordinal) && found.LastWriteTimeUtc < limit
+            )
             .ToList();
         left.ForEach(directory => directory.Delete(recursive: true));
         return left.Count;
