@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using InstaSlice.Infrastructure.Processes;
 
 namespace InstaSlice.Tests.Infrastructure;
