@@ -51,17 +51,47 @@ public static class DatabaseSetup
                     "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
                         + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
                 );
-            postgres = await PrivatePostgres.StartAsync(
-                DataDirectory.Of(app.Configuration),
-                throwaway: false,
-                app.Logger,
-                cancel
-            );
+            try
+            {
+                postgres = await PrivatePostgres.StartAsync(
+                    DataDirectory.Of(app.Configuration),
+                    throwaway: false,
+                    app.Logger,
+                    cancel
+                );
+            }
+            catch (PrivatePostgresException e)
+            {
+                throw new StartupException(e.Message, e);
+            }
             app.Configuration["ConnectionStrings:Postgres"] = postgres.ConnectionString;
+        }
+        else
+        {
+            await AssertReachableAsync(app.Configuration.GetConnectionString("Postgres")!, cancel);
         }
 
         if (migrate)
             await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, cancel);
         return postgres;
+    }
+
+    /// <summary>A mistyped setting is the operator's most likely one, and deserves better than a stack.</summary>
+    private static async Task AssertReachableAsync(string connectionString, CancellationToken cancel)
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(
+                new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString
+            );
+            await connection.OpenAsync(cancel);
+        }
+        catch (Exception e) when (e is NpgsqlException or ArgumentException)
+        {
+            throw new StartupException(
+                $"The database that ConnectionStrings__Postgres names cannot be reached: {e.Message}",
+                e
+            );
+        }
     }
 }
