@@ -1,4 +1,46 @@
+using InstaSlice.Features.Accounts;
+using InstaSlice.Features.Comments;
+using InstaSlice.Features.Likes;
+using InstaSlice.Features.Media;
+using InstaSlice.Features.Posts;
+using InstaSlice.Features.Profiles;
+using InstaSlice.Features.Seed;
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Observability;
+using InstaSlice.Infrastructure.Running;
+
 var builder = WebApplication.CreateBuilder(args);
+builder.AddRunning();
+builder.AddLogging();
+builder.AddDatabase();
+builder.AddHttp();
+builder.AddAuth();
+builder.AddApiDocument();
+builder.AddAccounts();
+builder.AddMedia();
+
 var app = builder.Build();
-app.MapGet("/", () => "InstaSlice");
-await app.RunAsync();
+app.UseHttp();
+app.MapHealth();
+app.MapApiDocument();
+app.MapMediaFiles();
+
+var v1 = app.MapGroup("/v1").RequireAuthorization();
+v1.MapAccounts();
+v1.MapProfiles();
+v1.MapMedia();
+v1.MapPosts();
+v1.MapComments();
+v1.MapLikes();
+
+return await app.RunAsync(
+    args,
+    new()
+    {
+        ["migrate"] = MigrateCommand.RunAsync,
+        ["accounts"] = AccountsCommand.RunAsync,
+        ["seed"] = SeedCommand.RunAsync,
+    }
+);

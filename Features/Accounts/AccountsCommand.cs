@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Running;
+using Npgsql;
+
+namespace InstaSlice.Features.Accounts;
+
+/// <summary><c>accounts reset-password NAME</c>, <c>accounts suspend NAME</c>, <c>accounts resume NAME</c>.</summary>
+public static class AccountsCommand
+{
+    private const string EndSessions = $"""
+        ended as (
+            update sessions s set ended_at = now() from account where s.profile_id = account.id and s.ended_at is null returning s.id)
+        select account.id, (select count(*) from ended) as sessions, pg_notify('{EndedSessions.Channel}', '')::text as told from account
+        """;
+
+    private const string Reset = $"""
+        with account as (select id from profiles where username = @name and deleted_at is null),
+        changed as (
+            insert into credentials (profile_id, password_hash) select id, @hash from account
+            on conflict (profile_id) do update set password_hash = excluded.password_hash, changed_at = now()),
+        {EndSessions}
+        """;
+
+    private const string Suspend = $"""
+        with account as (
+            update profiles set suspended_at = coalesce(suspended_at, now()), version = version + 1
+            where username = @name and deleted_at is null returning id),
+        {EndSessions}
+        """;
+
+    private const string Resume = """
+        update profiles set suspended_at = null, version = version + 1 where username = @name and deleted_at is null returning id
+        """;
+
+    public static async Task<int> RunAsync(WebApplication app, string[] words, CancellationToken cancel)
+    {
+        var db = app.Services.GetRequiredService<NpgsqlDataSource>();
+        switch (words)
+        {
+            case ["reset-password", var name]:
+                var password = Convert.ToBase64String(RandomNumberGenerator.GetBytes(15));
+                var hash = await app.Services.GetRequiredService<Passwords>().HashAsync(password, cancel);
+                await ChangeAsync(db, Reset, name, hash, cancel);
+                await Console.Out.WriteLineAsync($"The new password of {name} is {password}");
+                return 0;
+            case ["suspend", var name]:
+                await ChangeAsync(db, Suspend, name, null, cancel);
+                await Console.Out.WriteLineAsync(
+                    $"{name} is suspended: nothing of it is seen, and nobody signs in to it."
+                );
+                return 0;
+            case ["resume", var name]:
+                await ChangeAsync(db, Resume, name, null, cancel);
+                await Console.Out.WriteLineAsync($"{name} is back.");
+                return 0;
+            default:
+                throw new StartupException(
+                    "Usage: accounts reset-password NAME | accounts suspend NAME | accounts resume NAME"
+                );
+        }
+    }
+
+    private static async Task ChangeAsync(
+        NpgsqlDataSource db,
+        string sql,
+        string name,
+        string? hash,
+        CancellationToken cancel
+    )
+    {
+        var args = new { name = name.ToLowerInvariant(), hash };
+        if (await db.FirstAsync<long?>(sql, args, cancel) is null)
+            throw new StartupException($"There is no account '{name}'.");
+    }
+}

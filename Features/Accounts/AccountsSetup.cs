@@ -1,0 +1,7 @@
+namespace InstaSlice.Features.Accounts;
+
+public static class AccountsSetup
+{
+    public static void AddAccounts(this WebApplicationBuilder builder) =>
+        builder.Services.AddHostedService<EraseAccounts>();
+}

@@ -1,0 +1,56 @@
+using System.Text.Json.Serialization;
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+
+namespace InstaSlice.Features.Accounts;
+
+public sealed record DeleteAccountRequest([property: JsonConverter(typeof(PasswordConverter))] string Password);
+
+internal static class DeleteAccount
+{
+    private const string Sql = $"""
+        with marked as (
+            update profiles set deleted_at = now(), version = version + 1 where id = @viewer and deleted_at is null returning id),
+        secret as (delete from credentials c using marked where c.profile_id = marked.id),
+        ended as (
+            update sessions s set ended_at = now() from marked where s.profile_id = marked.id and s.ended_at is null returning s.id)
+        select coalesce(ended.id, 0) as id, pg_notify('{EndedSessions.Channel}', '')::text as told from marked left join ended on true
+        """;
+
+    /// <summary>
+    /// Deletes one's account. From the next request on nothing of it is seen, and the name is never given out again; what it wrote is
+    /// erased in the background, by <see cref="EraseAccounts"/>.
+    /// </summary>
+    public static async Task<Results<NoContent, BadCredentials, TooManyFailures>> Handle(
+        [FromBody] DeleteAccountRequest request,
+        HttpContext context,
+        Viewer viewer,
+        Keys keys,
+        Passwords passwords,
+        EndedSessions endedSessions,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    )
+    {
+        var throttle = new LoginThrottle(viewer.Id.ToString(CultureInfo.InvariantCulture), context, keys);
+        var (verdict, account) = await PasswordCheck.RunAsync(
+            null,
+            viewer.Id,
+            request.Password,
+            throttle,
+            passwords,
+            db,
+            cancel
+        );
+        if (verdict is PasswordVerdict.HeldOff)
+            return new TooManyFailures(account.HeldOffUntil);
+        if (verdict is PasswordVerdict.Wrong)
+            return new BadCredentials();
+        endedSessions.End(await db.ListAsync<long>(Sql, new { viewer = viewer.Id }, cancel));
+        return TypedResults.NoContent();
+    }
+}

@@ -1,0 +1,41 @@
+using InstaSlice.Features.Comments;
+using InstaSlice.Features.Profiles;
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace InstaSlice.Features.Likes;
+
+internal static class LikeComment
+{
+    // What is liked is locked before its counter is: its deletion takes them in that order too.
+    private const string Sql = $"""
+        with target as (
+            select c.id from comments c {CommentView.Visible}
+            where c.id = @id and {CommentView.ParentIsThere}
+            for key share of c),
+        added as (
+            insert into comment_likes (comment_id, profile_id)
+            select target.id, author.id from target join profiles author on author.id = @viewer and {AuthorView.IsThere}
+            on conflict do nothing
+            returning comment_id),
+        counted as (
+            update comment_counters set like_count = like_count + 1 from added where comment_counters.comment_id = added.comment_id
+            returning like_count)
+        select coalesce((select like_count from counted), counters.like_count) as like_count
+        from target join comment_counters counters on counters.comment_id = target.id
+        """;
+
+    /// <summary>Likes a comment. The second time changes nothing.</summary>
+    public static async Task<Results<Answer<Liked>, Missing>> Handle(
+        Id id,
+        Viewer viewer,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    ) =>
+        await db.FirstAsync<Liked>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } liked
+            ? new Answer<Liked>(liked)
+            : new Missing();
+}

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Http;
+
+namespace InstaSlice.Features.Media;
+
+/// <summary>What a medium looks like. All but id, kind, status, failure and altText are null or empty until it is ready.</summary>
+public sealed record Medium(
+    Id Id,
+    string Kind,
+    string Status,
+    string? Failure,
+    string AltText,
+    int? Width,
+    int? Height,
+    int? DurationMs,
+    string? Blurhash,
+    IReadOnlyList<Variant> Variants,
+    string? Url,
+    string? ContentType,
+    long? Bytes,
+    string? Sha256
+);
+
+/// <summary>One file of a medium: <c>large</c> (fits 1440×1800), <c>medium</c> (640) or <c>small</c> (320).</summary>
+public sealed record Variant(
+    string Name,
+    string Url,
+    string ContentType,
+    int Width,
+    int Height,
+    long Bytes,
+    string Sha256
+);
+
+internal static class MediaView
+{
+    /// <summary>One medium as JSON, from a row of <c>media</c> that the statement calls <c>m</c>; <see cref="Of"/> reads it.</summary>
+    public const string Json = """
+        json_build_object('id', m.id, 'kind', m.kind, 'status', m.status, 'failure', m.failure, 'altText', m.alt_text,
+            'durationMs', m.duration_ms, 'blurhash', m.blurhash, 'variants', m.variants)
+        """;
+
+    private static readonly JsonSerializerOptions RowOptions = new(JsonSerializerDefaults.Web);
+
+    /// <param name="json">One <see cref="Json"/>.</param>
+    /// <param name="isPublic">Whether everyone may see it; if not, its URLs are signed for the viewer.</param>
+    public static Medium Of(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
+        ToView(JsonSerializer.Deserialize<MediaRow>(json, RowOptions)!, isPublic, viewer, urls);
+
+    /// <summary>As <see cref="Of"/>, of a JSON array.</summary>
+    public static IReadOnlyList<Medium> ListOf(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
+        JsonSerializer
+            .Deserialize<List<MediaRow>>(json, RowOptions)!
+            .ConvertAll(row => ToView(row, isPublic, viewer, urls));
+
+    private static Medium ToView(MediaRow row, bool isPublic, Viewer viewer, MediaUrls urls)
+    {
+        var variants = row.Variants.ConvertAll(file => new Variant(
+            file.Name,
+            urls.Of(row.Id, file.Name, isPublic, viewer),
+            file.ContentType,
+            file.Width,
+            file.Height,
+            file.Bytes,
+            file.Sha256
+        ));
+        // An image is its large variant.
+        var whole = variants.Find(variant => variant.Name == "large");
+        return new Medium(
+            row.Id,
+            row.Kind,
+            row.Status,
+            row.Failure,
+            row.AltText,
+            whole?.Width,
+            whole?.Height,
+            row.DurationMs,
+            row.Blurhash,
+            variants,
+            whole?.Url,
+            whole?.ContentType,
+            whole?.Bytes,
+            whole?.Sha256
+        );
+    }
+
+    private sealed record MediaRow(
+        long Id,
+        string Kind,
+        string Status,
+        string? Failure,
+        string AltText,
+        int? DurationMs,
+        string? Blurhash,
+        List<StoredVariant> Variants
+    );
+}
+
+/// <summary>A variant as the column <c>variants</c> holds it.</summary>
+internal sealed record StoredVariant(string Name, string ContentType, int Width, int Height, long Bytes, string Sha256);

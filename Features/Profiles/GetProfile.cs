@@ -1,0 +1,26 @@
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace InstaSlice.Features.Profiles;
+
+internal static class GetProfile
+{
+    private const string Sql = $"""
+        with page as (select * from profiles author where username = @username and {AuthorView.IsThere})
+        {ProfileView.Select}
+        """;
+
+    /// <summary>A profile by its name. A private one is visible to all; its posts and lists are not.</summary>
+    public static async Task<Results<Resource<Profile>, Missing>> Handle(
+        string username,
+        Viewer viewer,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    ) =>
+        await db.FirstAsync<ProfileRow>(Sql, new { username = username.ToLowerInvariant() }, cancel) is { } row
+            ? new Resource<Profile>(row.ToView(viewer), row.Version)
+            : new Missing();
+}

@@ -1,0 +1,67 @@
+using Dapper;
+using InstaSlice.Infrastructure.Running;
+using Npgsql;
+
+namespace InstaSlice.Infrastructure.Database;
+
+/// <summary>The one data source of the service, and what every connection has in common.</summary>
+public static class DatabaseSetup
+{
+    // What an operator's connection string leaves open. Statement texts are constants, so each is prepared once per connection;
+    // no statement leaves session state behind, so a connection needs no reset between requests.
+    private const string Defaults =
+        "Application Name=instaslice;Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=16;"
+        + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false";
+
+    public static void AddDatabase(this WebApplicationBuilder builder)
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        SqlMapper.AddTypeHandler(new ArrayHandler<string>());
+        SqlMapper.AddTypeHandler(new ArrayHandler<long>());
+
+        // The connection string is read when the first connection is wanted: a private PostgreSQL knows its own only once it runs.
+        builder.Services.AddSingleton<Migrator>();
+        builder.Services.AddSingleton(services =>
+        {
+            var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString("Postgres");
+            var source = new NpgsqlDataSourceBuilder(Defaults + ";" + connectionString);
+            // Statements are seen in the request's own event and in traces, not one by one in the log.
+            source.UseLoggerFactory(null);
+            return source.Build();
+        });
+    }
+
+    /// <summary>
+    /// Makes the database ready to be asked: starts a private PostgreSQL when no connection string is given (in Development alone),
+    /// then applies the migrations that are missing.
+    /// </summary>
+    /// <returns>The private PostgreSQL, to be stopped last of all; null where the database is somebody else's.</returns>
+    /// <exception cref="StartupException">There is no database, or it cannot be brought to this build's schema.</exception>
+    public static async Task<PrivatePostgres?> StartDatabaseAsync(
+        this WebApplication app,
+        bool migrate,
+        CancellationToken cancel
+    )
+    {
+        PrivatePostgres? postgres = null;
+        if (string.IsNullOrWhiteSpace(app.Configuration.GetConnectionString("Postgres")))
+        {
+            if (!app.Environment.IsDevelopment())
+                throw new StartupException(
+                    "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
+                        + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
+                );
+            postgres = await PrivatePostgres.StartAsync(
+                DataDirectory.Of(app.Configuration),
+                throwaway: false,
+                app.Logger,
+                cancel
+            );
+            app.Configuration["ConnectionStrings:Postgres"] = postgres.ConnectionString;
+        }
+
+        if (migrate)
+            await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, cancel);
+        return postgres;
+    }
+}

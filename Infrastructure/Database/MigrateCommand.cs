@@ -1,0 +1,39 @@
+using InstaSlice.Infrastructure.Running;
+
+namespace InstaSlice.Infrastructure.Database;
+
+/// <summary><c>migrate up [VERSION]</c>, <c>migrate down VERSION</c>, <c>migrate status</c>.</summary>
+public static class MigrateCommand
+{
+    private const string Usage = "migrate up [VERSION] | migrate down VERSION | migrate status";
+
+    public static async Task<int> RunAsync(WebApplication app, string[] words, CancellationToken cancel)
+    {
+        var migrator = app.Services.GetRequiredService<Migrator>();
+        switch (words)
+        {
+            case ["up"]:
+                await migrator.MigrateUpAsync(null, cancel);
+                return 0;
+            case ["up", var to]:
+                await migrator.MigrateUpAsync(Version(to), cancel);
+                return 0;
+            case ["down", var to]:
+                await migrator.MigrateDownAsync(Version(to), cancel);
+                return 0;
+            case ["status"]:
+                foreach (var (version, description, applied) in await migrator.StatusAsync(cancel))
+                    await Console.Out.WriteLineAsync($"{version}  {(applied ? "applied" : "pending")}  {description}");
+                return 0;
+            default:
+                throw new StartupException("Usage: " + Usage);
+        }
+    }
+
+    private static long Version(string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            ? version
+            : throw new StartupException(
+                $"'{text}' is no version: give the number that 'migrate status' shows. Usage: {Usage}"
+            );
+}

@@ -1,0 +1,133 @@
+using Dapper;
+using InstaSlice.Infrastructure.Http;
+using Npgsql;
+
+namespace InstaSlice.Infrastructure.Database;
+
+/// <summary>
+/// How a slice talks to PostgreSQL: one statement, one round trip, one connection for just that long. A statement that has no
+/// answer within <see cref="Deadline"/> ends in <see cref="UnavailableException"/>, which clients see as 503.
+/// </summary>
+public static class Sql
+{
+    /// <summary>The contract gives overload two seconds to be answered, waiting for a connection included.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(1800);
+
+    private const int Attempts = 5;
+
+    /// <summary>The rows of one statement, in its order.</summary>
+    public static async Task<List<T>> ListAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        CancellationToken cancel
+    ) =>
+        (
+            await db.RunAsync(
+                sql,
+                args,
+                null,
+                static (connection, command) => connection.QueryAsync<T>(command),
+                cancel
+            )
+        ).AsList();
+
+    /// <summary>The first row, or default where there is none: most often "not found".</summary>
+    /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
+    public static Task<T?> FirstAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        CancellationToken cancel,
+        TimeSpan? deadline = null
+    ) =>
+        db.RunAsync(
+            sql,
+            args,
+            deadline,
+            static (connection, command) => connection.QueryFirstOrDefaultAsync<T>(command),
+            cancel
+        );
+
+    /// <summary>The first row, cut in two at a column; the second half is null where an outer join found nothing.</summary>
+    public static async Task<(TFirst, TSecond?)?> FirstAsync<TFirst, TSecond>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        string splitOn,
+        CancellationToken cancel
+    )
+        where TSecond : class =>
+        (
+            await db.RunAsync(
+                sql,
+                args,
+                null,
+                (connection, command) =>
+                    connection.QueryAsync<TFirst, TSecond?, (TFirst, TSecond?)?>(
+                        command,
+                        (first, second) => (first, second),
+                        splitOn
+                    ),
+                cancel
+            )
+        ).FirstOrDefault();
+
+    /// <summary>The number of rows affected.</summary>
+    public static Task<int> ExecuteAsync(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        CancellationToken cancel,
+        TimeSpan? deadline = null
+    ) => db.RunAsync(sql, args, deadline, static (connection, command) => connection.ExecuteAsync(command), cancel);
+
+    private static async Task<T> RunAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        TimeSpan? deadline,
+        Func<NpgsqlConnection, CommandDefinition, Task<T>> run,
+        CancellationToken cancel
+    )
+    {
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        timer.CancelAfter(deadline ?? Deadline);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var connection = await db.OpenConnectionAsync(timer.Token);
+                return await run(
+                    connection,
+                    new CommandDefinition(sql, args, commandTimeout: Seconds(deadline), cancellationToken: timer.Token)
+                );
+            }
+            catch (PostgresException e) when (attempt < Attempts && IsWorthAnotherTry(e)) { }
+            catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+            {
+                throw new UnavailableException("The database did not answer in time.", e);
+            }
+            catch (NpgsqlException e) when (e is not PostgresException postgres || IsUnavailable(postgres))
+            {
+                throw new UnavailableException("The database did not answer in time.", e);
+            }
+        }
+    }
+
+    // Npgsql's own time-out is the net under the deadline above, so it must not come first.
+    private static int? Seconds(TimeSpan? deadline) => deadline is { } longer ? (int)longer.TotalSeconds + 5 : null;
+
+    /// <summary>The statement failed as a whole and changed nothing, for a reason that the next try will not meet.</summary>
+    private static bool IsWorthAnotherTry(PostgresException e) =>
+        e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
+        // Two ids made in one millisecond by 1,024 others in between. Keys that carry a meaning have names without this ending.
+        || (
+            e.SqlState is PostgresErrorCodes.UniqueViolation
+            && e.ConstraintName?.EndsWith("_pkey", StringComparison.Ordinal) == true
+        );
+
+    private static bool IsUnavailable(PostgresException e) =>
+        e.SqlState[..2] is "08" or "53" or "57" // connection lost; out of connections, memory or disk; shutting down, starting, cancelled
+        || e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable;
+}

@@ -1,0 +1,118 @@
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Observability;
+using InstaSlice.Infrastructure.Running;
+using Serilog;
+
+namespace InstaSlice.Infrastructure.Http;
+
+/// <summary>The conventions that hold for every call, in the order in which a request meets them.</summary>
+public static class HttpSetup
+{
+    public static void AddHttp(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = RequestBody.MaximumBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        });
+        builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
+        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        builder.Services.Configure<RouteOptions>(options => options.ConstraintMap["id"] = typeof(IdConstraint));
+        builder.Services.AddValidation();
+        builder.Services.AddSingleton<IProblemDetailsService, ProblemWriter>();
+        builder.Services.AddSingleton<RateLimits>();
+
+        var origins =
+            builder.Configuration["Cors:Origins"]?.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries) ?? [];
+        builder.Services.AddCors(cors =>
+            cors.AddDefaultPolicy(policy =>
+                policy
+                    .WithOrigins(origins)
+                    .WithMethods("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+                    .WithHeaders(
+                        "Authorization",
+                        "Content-Type",
+                        "Idempotency-Key",
+                        "If-Match",
+                        "If-None-Match",
+                        "Range",
+                        RequestId.Header
+                    )
+                    .WithExposedHeaders(
+                        "ETag",
+                        "Link",
+                        "Location",
+                        "Idempotency-Replayed",
+                        "RateLimit",
+                        "RateLimit-Policy",
+                        "Retry-After",
+                        "WWW-Authenticate",
+                        RequestId.Header
+                    )
+                    .SetPreflightMaxAge(TimeSpan.FromHours(1))
+            )
+        );
+    }
+
+    public static void UseHttp(this WebApplication app)
+    {
+        app.UseSerilogRequestLogging(options =>
+            RequestLog.Configure(options, app.Services.GetRequiredService<Serilog.ILogger>())
+        );
+        app.Use(next => context => app.Services.GetRequiredService<Draining>().CountAsync(context, next));
+        app.Use(SetHeadersAsync);
+        app.UseMiddleware<ErrorBoundary>();
+        app.UseStatusCodePages(pages =>
+            ProblemWriter.WriteAsync(
+                pages.HttpContext,
+                ProblemKind.OfStatus(pages.HttpContext.Response.StatusCode),
+                null
+            )
+        );
+        app.Use(AnswerHeadAsGetAsync);
+        app.UseRouting();
+        app.UseCors();
+        app.Use(AuthSetup.AuthenticateAsync);
+        if (app.Configuration.GetValue("RateLimits:Enabled", true))
+            app.Use(next => context => app.Services.GetRequiredService<RateLimits>().LimitAsync(context, next));
+        app.UseAuthorization();
+        app.Use(next => context => RequestBody.ReadAsync(context, next));
+    }
+
+    private static Task SetHeadersAsync(HttpContext context, RequestDelegate next)
+    {
+        var headers = context.Response.Headers;
+        headers[RequestId.Header] = RequestId.Of(context);
+        headers.XContentTypeOptions = "nosniff";
+        headers.CacheControl = "private, no-cache";
+        headers.Vary = "Authorization";
+        return next(context);
+    }
+
+    /// <summary>
+    /// HEAD is GET without the body. Kestrel knows what came over the wire and sends none; everything in between need not know.
+    /// </summary>
+    private static async Task AnswerHeadAsGetAsync(HttpContext context, RequestDelegate next)
+    {
+        var isHead = HttpMethods.IsHead(context.Request.Method);
+        if (isHead)
+            context.Request.Method = HttpMethods.Get;
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            if (isHead)
+                context.Request.Method = HttpMethods.Head;
+        }
+        if (context.Response.StatusCode == StatusCodes.Status405MethodNotAllowed && !context.Response.HasStarted)
+        {
+            var allow = context.Response.Headers.Allow.ToString();
+            if (allow.Contains("GET", StringComparison.Ordinal))
+                context.Response.Headers.Allow = allow + ", HEAD";
+        }
+    }
+}

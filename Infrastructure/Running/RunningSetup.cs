@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
+
+namespace InstaSlice.Infrastructure.Running;
+
+/// <summary>What <c>dotnet InstaSlice.dll</c> does: without a word it serves; with one it runs that command and exits.</summary>
+public static partial class RunningSetup
+{
+    /// <summary>A command of the operator's: the words after its name in, the exit code out.</summary>
+    public delegate Task<int> Command(WebApplication app, string[] words, CancellationToken cancel);
+
+    public static void AddRunning(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<Draining>();
+        builder.Services.AddSingleton<IHostLifetime>(services => services.GetRequiredService<Draining>());
+        builder.Services.AddSingleton<Readiness>();
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        if (builder.Environment.IsDevelopment() && string.IsNullOrEmpty(builder.Configuration["urls"]))
+            builder.WebHost.UseUrls("http://127.0.0.1:8080");
+    }
+
+    /// <returns>0 when all went well; 1, after one line on standard error, when it could not.</returns>
+    public static async Task<int> RunAsync(this WebApplication app, string[] args, Dictionary<string, Command> commands)
+    {
+        try
+        {
+            var word = args.FirstOrDefault() is { } first && !first.StartsWith('-') ? first : null;
+            if (word is null)
+                return await ServeAsync(app);
+            if (!commands.TryGetValue(word, out var command))
+                throw new StartupException(
+                    $"There is no command '{word}'. There are: {string.Join(", ", commands.Keys)}; without a word it serves."
+                );
+            await using var postgres = await app.StartDatabaseAsync(migrate: false, CancellationToken.None);
+            return await command(app, args[(Array.IndexOf(args, word) + 1)..], CancellationToken.None);
+        }
+        catch (StartupException e)
+        {
+            LogRefused(app.Logger, e.Message);
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
+        finally
+        {
+            await app.DisposeAsync();
+        }
+    }
+
+    private static async Task<int> ServeAsync(WebApplication app)
+    {
+        var start = Stopwatch.GetTimestamp();
+        _ = app.Services.GetRequiredService<Keys>();
+        await using var postgres = await app.StartDatabaseAsync(migrate: true, app.Lifetime.ApplicationStopping);
+        await app.StartAsync();
+        LogStarted(
+            app.Logger,
+            string.Join(' ', app.Urls),
+            app.Environment.EnvironmentName,
+            (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds
+        );
+        await app.WaitForShutdownAsync();
+        // The pool goes before the private PostgreSQL that it is connected to.
+        await app.DisposeAsync();
+        LogStopped(app.Logger);
+        return 0;
+    }
+
+    [LoggerMessage(
+        EventName = "Started",
+        Level = LogLevel.Information,
+        Message = "Serving on {Urls} ({Environment}) after {ElapsedMs} ms"
+    )]
+    private static partial void LogStarted(ILogger log, string urls, string environment, long elapsedMs);
+
+    [LoggerMessage(EventName = "Stopped", Level = LogLevel.Information, Message = "Stopped")]
+    private static partial void LogStopped(ILogger log);
+
+    [LoggerMessage(EventName = "Refused", Level = LogLevel.Critical, Message = "{Reason}")]
+    private static partial void LogRefused(ILogger log, string reason);
+}
