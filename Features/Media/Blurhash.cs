@@ -66,7 +66,11 @@ internal static class Blurhash
         return hash;
 
         int Quantise(float value) =>
-            Math.Clamp((int)MathF.Floor((MathF.CopySign(MathF.Sqrt(MathF.Abs(value / greatest)), value) * 9) + 9.5f), 0, 18);
+            Math.Clamp(
+                (int)MathF.Floor((MathF.CopySign(MathF.Sqrt(MathF.Abs(value / greatest)), value) * 9) + 9.5f),
+                0,
+                18
+            );
     }
 
     private static (float R, float G, float B) Factor(float[] cells, int columns, int rows, int i, int j)

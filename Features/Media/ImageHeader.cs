@@ -83,8 +83,7 @@ internal sealed record ImageHeader(ImageFormat Format, int Width, int Height, in
             if (bytes.Byte() != 0xFF)
                 throw new InvalidDataException("A JPEG whose segments do not follow each other.");
             int marker;
-            do
-                marker = bytes.Byte();
+            do marker = bytes.Byte();
             while (marker == 0xFF);
             if (marker is 0x01 or (>= 0xD0 and <= 0xD7))
                 continue; // These stand alone.
@@ -144,7 +143,13 @@ internal sealed record ImageHeader(ImageFormat Format, int Width, int Height, in
         {
             bytes.Skip(1); // signature
             var bits = bytes.UInt32LittleEndian();
-            return new ImageHeader(ImageFormat.WebP, (int)(bits & 0x3FFF) + 1, (int)((bits >> 14) & 0x3FFF) + 1, 1, false);
+            return new ImageHeader(
+                ImageFormat.WebP,
+                (int)(bits & 0x3FFF) + 1,
+                (int)((bits >> 14) & 0x3FFF) + 1,
+                1,
+                false
+            );
         }
         if (!type.SequenceEqual("VP8X"u8))
             throw new InvalidDataException("A WebP without an image.");
@@ -223,7 +228,8 @@ internal sealed record ImageHeader(ImageFormat Format, int Width, int Height, in
         public long Position => stream.Position;
 
         public void Seek(long position) =>
-            stream.Position = position <= Length ? position : throw new EndOfStreamException("The image ends too early.");
+            stream.Position =
+                position <= Length ? position : throw new EndOfStreamException("The image ends too early.");
 
         public void Skip(long count) => Seek(Position + count);
 

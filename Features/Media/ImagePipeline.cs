@@ -48,7 +48,12 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
     private const string MasterFile = "master.v";
     private const string WebP = "image/webp";
 
-    private static readonly VariantSize[] Sizes = [new("large", 1440, 1800), new("medium", 640, 640), new("small", 320, 320)];
+    private static readonly VariantSize[] Sizes =
+    [
+        new("large", 1440, 1800),
+        new("medium", 640, 640),
+        new("small", 320, 320),
+    ];
 
     private static readonly Dictionary<string, string> Decoding = new()
     {
@@ -115,7 +120,11 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
     private static bool IsOutOfBounds(ChildResult result) =>
         result.ExceededLimit || result.Error.Contains("out of memory", StringComparison.Ordinal);
 
-    private async Task<ChildResult> DecodeAsync(ImageHeader header, ScratchDirectory scratch, CancellationToken cancellationToken)
+    private async Task<ChildResult> DecodeAsync(
+        ImageHeader header,
+        ScratchDirectory scratch,
+        CancellationToken cancellationToken
+    )
     {
         var size = Sizes[0];
         string[] arguments =
@@ -140,7 +149,11 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         return result;
     }
 
-    private async Task<ImageVariant> DeriveAsync(VariantSize size, ScratchDirectory scratch, CancellationToken cancellationToken)
+    private async Task<ImageVariant> DeriveAsync(
+        VariantSize size,
+        ScratchDirectory scratch,
+        CancellationToken cancellationToken
+    )
     {
         var (derived, path) = (size.Name + ".vips.webp", scratch.File(size.Name + ".webp"));
         var result = await VipsAsync(
@@ -172,7 +185,12 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
             var command = new ChildCommand("vips", arguments, scratch.Path) { Environment = environment };
             var result = await ChildProcess.RunAsync(command, cancellationToken);
             if (!result.Succeeded)
-                LogVipsFailed(result.ExitCode, result.TimedOut, (long)result.Elapsed.TotalMilliseconds, result.Error.Trim());
+                LogVipsFailed(
+                    result.ExitCode,
+                    result.TimedOut,
+                    (long)result.Elapsed.TotalMilliseconds,
+                    result.Error.Trim()
+                );
             return result;
         }
         finally

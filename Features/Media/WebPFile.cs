@@ -13,7 +13,11 @@ internal static class WebPFile
     private const int ChunkHeaderBytes = 8;
 
     /// <summary>Copies the pixels of one file into another, and says how long that is and what its SHA-256 is.</summary>
-    public static async Task<(long Bytes, string Sha256)> CopyPixelsAsync(string from, string to, CancellationToken cancellationToken)
+    public static async Task<(long Bytes, string Sha256)> CopyPixelsAsync(
+        string from,
+        string to,
+        CancellationToken cancellationToken
+    )
     {
         await using var source = new FileStream(from, FileMode.Open, FileAccess.Read);
         var chunks = PixelChunks(source).ToList();

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -86,7 +85,10 @@ internal static class ChildProcess
         );
         cancellationToken.ThrowIfCancellationRequested();
         return result.ExitCode is CannotExecute or NotFound
-            ? throw new FileNotFoundException($"{command.Program} cannot be run: {result.Error.Trim()}", command.Program)
+            ? throw new FileNotFoundException(
+                $"{command.Program} cannot be run: {result.Error.Trim()}",
+                command.Program
+            )
             : result;
     }
 
@@ -130,7 +132,8 @@ internal static class ChildProcess
             info.Environment[name] = value;
         return info;
 
-        static string Limit(string resource, long value) => string.Create(CultureInfo.InvariantCulture, $"--{resource}={value}");
+        static string Limit(string resource, long value) =>
+            string.Create(CultureInfo.InvariantCulture, $"--{resource}={value}");
     }
 
     /// <summary>Reads to the end, so that the writer never waits for us, and keeps the beginning.</summary>

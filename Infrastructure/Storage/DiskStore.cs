@@ -5,13 +5,13 @@ using Microsoft.Win32.SafeHandles;
 namespace InstaSlice.Infrastructure.Storage;
 
 /// <summary>A file to be stored: its name under the key, and where its bytes are now.</summary>
-internal readonly record struct StoredFile(string Name, string SourcePath);
+public readonly record struct StoredFile(string Name, string SourcePath);
 
 /// <summary>
 /// Files on disk. A key is a random hex string and owns one directory, <c>ab/cdef…/</c>, whose files are written together
 /// and never change: a key is there with all its files, or not at all, also after a power cut.
 /// </summary>
-internal sealed class DiskStore(string root)
+public sealed class DiskStore(string root)
 {
     private const int KeyLength = 32;
     private const string Unfinished = ".new-";
@@ -98,7 +98,9 @@ internal sealed class DiskStore(string root)
     {
         var limit = DateTime.UtcNow - olderThan;
         var left = Directories()
-            .Where(found => found.Name.StartsWith(Unfinished, StringComparison.Ordinal) && found.LastWriteTimeUtc < limit)
+            .Where(found =>
+                found.Name.StartsWith(Unfinished, StringComparison.Ordinal) && found.LastWriteTimeUtc < limit
+            )
             .ToList();
         left.ForEach(directory => directory.Delete(recursive: true));
         return left.Count;
