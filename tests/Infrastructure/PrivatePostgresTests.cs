@@ -70,7 +70,7 @@ public sealed class PrivatePostgresTests(PostgresServer server)
         // At once, without waiting for the old one to be gone.
         await using var postgres = await StartAsync(_directory);
         Assert.NotEqual(postmaster, PostmasterOf(_directory));
-        Assert.False(Directory.Exists($"/proc/{postmaster}"));
+        await WaitUntilAsync(() => !IsRunning(postmaster), TimeSpan.FromSeconds(1));
         Assert.True(await QueryAsync<long>(postgres, """select count(*) from "VersionInfo" """) > 0);
     }
 
@@ -82,7 +82,8 @@ public sealed class PrivatePostgresTests(PostgresServer server)
         var postmaster = PostmasterOf(_directory);
         service.Kill();
 
-        await WaitUntilAsync(() => !Directory.Exists($"/proc/{postmaster}"), TimeSpan.FromSeconds(10));
+        await WaitUntilAsync(() => !IsRunning(postmaster), TimeSpan.FromSeconds(10));
+        await using (await StartAsync(_directory, throwaway: true)) { } // clears up
     }
 
     [Fact]
@@ -95,7 +96,7 @@ public sealed class PrivatePostgresTests(PostgresServer server)
 
         await service.WaitForExitAsync(Cancel);
         Assert.Equal(0, service.ExitCode);
-        Assert.False(Directory.Exists($"/proc/{postmaster}"));
+        Assert.False(IsRunning(postmaster));
     }
 
     [Fact]
@@ -106,7 +107,7 @@ public sealed class PrivatePostgresTests(PostgresServer server)
         var binaries = await PostgresBinaries.FindAsync();
         var ready = new TaskCompletionSource();
         var orphan = await BoundProcess.StartAsync(
-            [binaries.Postgres, "-D", cluster, "-c", "listen_addresses=", "-c", "unix_socket_directories="],
+            [binaries.Postgres, "-D", cluster, "-c", "listen_addresses=", "-c", $"unix_socket_directories={cluster}"],
             line =>
             {
                 if (line.Contains("ready to accept", StringComparison.Ordinal))
@@ -254,6 +255,18 @@ public sealed class PrivatePostgresTests(PostgresServer server)
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < atMost);
             await Task.Delay(20, Cancel);
+        }
+    }
+
+    private static bool IsRunning(int processId)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{processId}/cmdline").Length > 0; // a zombie has none
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 
