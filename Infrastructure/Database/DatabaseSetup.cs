@@ -51,19 +51,12 @@ public static class DatabaseSetup
                     "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
                         + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
                 );
-            try
-            {
-                postgres = await PrivatePostgres.StartAsync(
-                    DataDirectory.Of(app.Configuration),
-                    throwaway: false,
-                    app.Logger,
-                    cancel
-                );
-            }
-            catch (PrivatePostgresException e)
-            {
-                throw new StartupException(e.Message, e);
-            }
+            postgres = await PrivatePostgres.StartAsync(
+                DataDirectory.Of(app.Configuration),
+                throwaway: false,
+                app.Logger,
+                cancel
+            );
             app.Configuration["ConnectionStrings:Postgres"] = postgres.ConnectionString;
         }
         else

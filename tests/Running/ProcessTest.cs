@@ -12,7 +12,7 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
 
     protected string Database { get; private set; } = "";
 
-    protected string DataDirectory { get; } = Directory.CreateTempSubdirectory("instaslice-test-").FullName;
+    protected string DataDirectory { get; } = postgres.CreateDirectory();
 
     protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

@@ -177,23 +177,19 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     private Task<string[]> SchemaAsync() =>
         ListAsync(
             """
-            select 'relation ' || c.relname || ' ' || c.relkind || coalesce(' ' || array_to_string(c.reloptions, ','), '') || coalesce(' ' || pg_get_indexdef(i.indexrelid), '')
+            select format('relation %s %s %s %s', c.relname, c.relkind, c.reloptions, pg_get_indexdef(i.indexrelid))
             from pg_class c left join pg_index i on i.indexrelid = c.oid where c.relnamespace = 'public'::regnamespace
             union all
-            select 'column ' || attrelid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull
+            select format('column %s.%s %s %s', c.relname, attname, format_type(atttypid, atttypmod), attnotnull)
             from pg_attribute join pg_class c on c.oid = attrelid
             where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and attnum > 0 and not attisdropped
             union all
-            select 'constraint ' || conname || ' ' || conrelid::regclass || ' ' || pg_get_constraintdef(oid)
+            select format('constraint %s %s %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
             from pg_constraint where connamespace = 'public'::regnamespace
             union all
             select 'function ' || pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
             union all
             select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
-            union all
-            select 'applied in VersionInfo ' || x from (
-                select (xpath('//Version/text()', query_to_xml('select "Version" from "VersionInfo"', true, false, '')))::text as x
-                where to_regclass('"VersionInfo"') is not null) v
             order by 1
             """
         );

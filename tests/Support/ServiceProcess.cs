@@ -18,6 +18,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     private static readonly HttpClient Http = new();
 
     private readonly Process _process;
+    private bool _disposed;
     private readonly List<string> _output = [];
     private readonly List<string> _errors = [];
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -161,6 +162,8 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+            return;
         AppDomain.CurrentDomain.ProcessExit -= Kill;
         Kill(null, EventArgs.Empty);
         await _process.WaitForExitAsync(CancellationToken.None);
