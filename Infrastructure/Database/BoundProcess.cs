@@ -19,7 +19,11 @@ internal sealed class BoundProcess
     private BoundProcess(string[] command, Action<string> onLine) =>
         // The kernel looks at the thread that forked, not at the process, so the child gets a thread that lives as long
         // as the child does. It reads what the child says meanwhile.
-        new Thread(() => Accompany(command, onLine)) { IsBackground = true, Name = Path.GetFileName(command[0]) }.Start();
+        new Thread(() => Accompany(command, onLine))
+        {
+            IsBackground = true,
+            Name = Path.GetFileName(command[0]),
+        }.Start();
 
     public int Id => _process!.Id;
 
@@ -70,11 +74,16 @@ internal sealed class BoundProcess
         {
             var start = new ProcessStartInfo("setsid", Wrap(command))
             {
+                UseShellExecute = false,
                 RedirectStandardOutput = true,
                 StandardOutputEncoding = System.Text.Encoding.UTF8,
                 WorkingDirectory = "/", // the current one may be closed to nobody
             };
-            foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToList())
+            foreach (
+                var name in start
+                    .Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal))
+                    .ToList()
+            )
             {
                 start.Environment.Remove(name);
             }
@@ -105,7 +114,9 @@ internal sealed class BoundProcess
     private static string[] Wrap(string[] command) =>
         [
             "setpriv",
-            .. Environment.IsPrivilegedProcess ? [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"] : Array.Empty<string>(),
+            .. Environment.IsPrivilegedProcess
+                ? [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"]
+                : Array.Empty<string>(),
             "--pdeathsig=INT",
             "--",
             // Had this process died before the line above took hold, nothing would end the child: then do not begin.

@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace InstaSlice.Infrastructure.Database;
@@ -31,7 +29,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private volatile string _complaint = "it said nothing";
     private volatile bool _stopping;
 
-    private PrivatePostgres(string dataDirectory, bool throwaway, ILogger logger, FileStream @lock, PostgresBinaries binaries, string home)
+    private PrivatePostgres(
+        string dataDirectory,
+        bool throwaway,
+        ILogger logger,
+        FileStream @lock,
+        PostgresBinaries binaries,
+        string home
+    )
     {
         (_throwaway, _logger, _lock, _binaries) = (throwaway, logger, @lock, binaries);
         _cluster = Path.Combine(home, $"postgres-{binaries.Major}");
@@ -51,8 +56,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
     public string ConnectionString { get; }
 
     /// <summary>Starts the PostgreSQL that keeps its files in a directory, which is made where it is missing.</summary>
-    /// <param name="dataDirectory">Whose it is; only one process at a time can have it.</param>
-    /// <param name="throwaway">For tests: begins empty, is quick rather than safe from power cuts, and is removed in the end.</param>
+    /// <param name="dataDirectory">One process at a time can have it.</param>
+    /// <param name="throwaway">For tests: it begins empty, prefers speed to safety from power cuts, and is removed in the end.</param>
+    /// <param name="logger">Hears of what is done; what PostgreSQL itself says is in a file in the directory.</param>
+    /// <param name="cancellationToken">Gives up a start under way.</param>
     /// <exception cref="PrivatePostgresException">It cannot start; the message says why in one line.</exception>
     public static async Task<PrivatePostgres> StartAsync(
         string dataDirectory,
@@ -147,7 +154,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>The data directory, unless PostgreSQL must run as nobody, who cannot reach it.</summary>
     private static async Task<string> ChooseHomeAsync(string dataDirectory, ILogger logger)
     {
-        if (!Environment.IsPrivilegedProcess || (await BoundProcess.RunAsync("test", "-x", dataDirectory)).ExitCode == 0)
+        if (
+            !Environment.IsPrivilegedProcess
+            || (await BoundProcess.RunAsync("test", "-x", dataDirectory)).ExitCode == 0
+        )
         {
             return dataDirectory;
         }
@@ -157,7 +167,11 @@ public sealed class PrivatePostgres : IAsyncDisposable
         var link = new FileInfo(Path.Combine(dataDirectory, "postgres-elsewhere")); // for people, and for ./dev clean
         link.Delete();
         link.CreateAsSymbolicLink(home);
-        logger.LogInformation("PostgreSQL, which does not run as root, cannot reach {Directory} as nobody and keeps its files in {Home}", dataDirectory, home);
+        logger.LogInformation(
+            "PostgreSQL, which does not run as root, cannot reach {Directory} as nobody and keeps its files in {Home}",
+            dataDirectory,
+            home
+        );
         return home;
     }
 
@@ -167,7 +181,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private async Task StopLeftoverAsync()
     {
         var pidFile = Path.Combine(_cluster, "postmaster.pid");
-        if (!File.Exists(pidFile) || !int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), CultureInfo.InvariantCulture, out var pid))
+        if (
+            !File.Exists(pidFile)
+            || !int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), provider: null, out var pid)
+        )
         {
             return;
         }
@@ -261,7 +278,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
         await Task.WhenAny(_ready.Task, _server.Ended).WaitAsync(cancellationToken);
         if (!_ready.Task.IsCompleted)
         {
-            throw new PrivatePostgresException($"PostgreSQL did not start in {_cluster}: {_complaint} (more in {_log})");
+            throw new PrivatePostgresException(
+                $"PostgreSQL did not start in {_cluster}: {_complaint} (more in {_log})"
+            );
         }
     }
 
@@ -311,9 +330,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
         {
             _ready.TrySetResult();
         }
-        else if (!_ready.Task.IsCompleted && !line.Contains("LOG:", StringComparison.Ordinal) && !line.Contains("HINT:", StringComparison.Ordinal))
+        else if (
+            !_ready.Task.IsCompleted
+            && !line.Contains("LOG:", StringComparison.Ordinal)
+            && !line.Contains("HINT:", StringComparison.Ordinal)
+        )
         {
-            _complaint = line[(line.IndexOf("FATAL:", StringComparison.Ordinal) is var at and >= 0 ? at + 6 : 0)..].Trim();
+            _complaint = line[(line.IndexOf("FATAL:", StringComparison.Ordinal) is var at and >= 0 ? at + 6 : 0)..]
+                .Trim();
         }
 
         try
@@ -336,7 +360,11 @@ public sealed class PrivatePostgres : IAsyncDisposable
         var exitCode = await server.Ended;
         if (_ready.Task.IsCompleted && !_stopping)
         {
-            _logger.LogError("PostgreSQL ended with exit code {ExitCode} and nobody asked it to; its log is {Log}", exitCode, _log);
+            _logger.LogError(
+                "PostgreSQL ended with exit code {ExitCode} and nobody asked it to; its log is {Log}",
+                exitCode,
+                _log
+            );
         }
     }
 
@@ -373,7 +401,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
     }
 
     private static string ShortHash(string dataDirectory) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.UserName}:{dataDirectory}")))[..12];
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.UserName}:{dataDirectory}")))[
+            ..12
+        ];
 }
 
 /// <summary>A private PostgreSQL could not be started; the message is one line for whoever wanted it.</summary>

@@ -1,4 +1,5 @@
 using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Observability;
 using InstaSlice.Infrastructure.Running;
 using Serilog;
 
@@ -57,7 +58,9 @@ public static class HttpSetup
 
     public static void UseHttp(this WebApplication app)
     {
-        app.UseSerilogRequestLogging(Observability.RequestLog.Configure);
+        app.UseSerilogRequestLogging(options =>
+            RequestLog.Configure(options, app.Services.GetRequiredService<Serilog.ILogger>())
+        );
         app.Use(next => context => app.Services.GetRequiredService<Draining>().CountAsync(context, next));
         app.Use(SetHeadersAsync);
         app.UseMiddleware<ErrorBoundary>();

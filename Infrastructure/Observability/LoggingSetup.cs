@@ -33,7 +33,9 @@ public static class LoggingSetup
                     );
                 else
                     logger.WriteTo.Console(new CompactJsonFormatter());
-            }
+            },
+            // Each host has a logger of its own: tests run several in one process.
+            preserveStaticLogger: true
         );
     }
 }

@@ -10,8 +10,9 @@ namespace InstaSlice.Infrastructure.Observability;
 /// </summary>
 internal static class RequestLog
 {
-    public static void Configure(RequestLoggingOptions options)
+    public static void Configure(RequestLoggingOptions options, Serilog.ILogger logger)
     {
+        options.Logger = logger;
         options.MessageTemplate = "{RequestMethod} {Route} answered {StatusCode} in {Elapsed:0.0} ms";
         options.GetLevel = (context, _, exception) =>
             exception is not null || context.Response.StatusCode == StatusCodes.Status500InternalServerError

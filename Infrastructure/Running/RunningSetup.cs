@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
-using Serilog;
 
 namespace InstaSlice.Infrastructure.Running;
 
@@ -46,7 +45,6 @@ public static partial class RunningSetup
         finally
         {
             await app.DisposeAsync();
-            await Log.CloseAndFlushAsync();
         }
     }
 
@@ -74,16 +72,11 @@ public static partial class RunningSetup
         Level = LogLevel.Information,
         Message = "Serving on {Urls} ({Environment}) after {ElapsedMs} ms"
     )]
-    private static partial void LogStarted(
-        Microsoft.Extensions.Logging.ILogger log,
-        string urls,
-        string environment,
-        long elapsedMs
-    );
+    private static partial void LogStarted(ILogger log, string urls, string environment, long elapsedMs);
 
     [LoggerMessage(EventName = "Stopped", Level = LogLevel.Information, Message = "Stopped")]
-    private static partial void LogStopped(Microsoft.Extensions.Logging.ILogger log);
+    private static partial void LogStopped(ILogger log);
 
     [LoggerMessage(EventName = "Refused", Level = LogLevel.Critical, Message = "{Reason}")]
-    private static partial void LogRefused(Microsoft.Extensions.Logging.ILogger log, string reason);
+    private static partial void LogRefused(ILogger log, string reason);
 }

@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace InstaSlice.Tests.Support;
+
+/// <summary>Somebody with an HTTP client: sends JSON, and gets back what came, whole.</summary>
+public sealed class Client(Service service, string? token = null, long id = 0, string username = "")
+{
+    private static readonly HttpClient Http = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }
+    );
+
+    public long Id => id;
+
+    public string Username => username;
+
+    public string? Token => token;
+
+    /// <summary>The same person at another instance.</summary>
+    public Uri? At { get; init; }
+
+    public Task<Reply> GetAsync(string path, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Get, path, null, headers);
+
+    public Task<Reply> PostAsync(string path, object? body, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Post, path, body, headers);
+
+    public Task<Reply> PutAsync(string path, object? body = null, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Put, path, body, headers);
+
+    public Task<Reply> PatchAsync(string path, object? body, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Patch, path, body, headers);
+
+    public Task<Reply> DeleteAsync(string path, object? body = null, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Delete, path, body, headers);
+
+    /// <param name="body">An object becomes JSON; a string is sent as it is, as JSON; content is sent as it is.</param>
+    public async Task<Reply> SendAsync(
+        HttpMethod method,
+        string path,
+        object? body,
+        params (string Name, string Value)[] headers
+    )
+    {
+        using var request = new HttpRequestMessage(method, new Uri(At ?? service.Address, path));
+        request.Content = body switch
+        {
+            null => null,
+            HttpContent content => content,
+            string json => new StringContent(json, Encoding.UTF8, "application/json"),
+            _ => new StringContent(
+                JsonSerializer.Serialize(body, JsonSerializerOptions.Web),
+                Encoding.UTF8,
+                "application/json"
+            ),
+        };
+        if (token is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        foreach (var (name, value) in headers)
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content?.Headers.TryAddWithoutValidation(name, value);
+        using var response = await Http.SendAsync(request, TestContext.Current.CancellationToken);
+        return new Reply(response, await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+    }
+}
+
+/// <summary>What came back.</summary>
+public sealed class Reply(HttpResponseMessage response, byte[] bytes)
+{
+    public HttpStatusCode Status => response.StatusCode;
+
+    public byte[] Bytes => bytes;
+
+    public string Text => Encoding.UTF8.GetString(bytes);
+
+    public string? ContentType => response.Content.Headers.ContentType?.ToString();
+
+    public JsonNode Json => JsonNode.Parse(bytes) ?? throw new InvalidOperationException("The answer is empty.");
+
+    /// <summary>A member of the answer.</summary>
+    public JsonNode? this[string member] => Json[member];
+
+    public string Id => (string)Json["id"]!;
+
+    /// <summary>The problem's code; null when the answer is no problem.</summary>
+    public string? Code => ContentType == "application/problem+json" ? (string?)Json["code"] : null;
+
+    public JsonArray Items => Json["items"]!.AsArray();
+
+    public string? Cursor => (string?)Json["nextCursor"];
+
+    public string? Header(string name) =>
+        response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
+            ? string.Join(", ", values)
+            : null;
+
+    /// <summary>Fails with the whole answer when the status is another one.</summary>
+    public Reply Expect(HttpStatusCode status)
+    {
+        Assert.True(Status == status, $"Expected {(int)status}, got {(int)Status}: {Text}");
+        return this;
+    }
+
+    /// <summary>Fails when it is not this problem, whole and in the contract's shape.</summary>
+    public Reply Expect(HttpStatusCode status, string code)
+    {
+        Expect(status);
+        Assert.Equal("application/problem+json", ContentType);
+        Assert.Equal(code, (string?)Json["code"]);
+        Assert.Equal((int)status, (int)Json["status"]!);
+        Assert.NotNull(Json["type"]);
+        Assert.NotNull(Json["title"]);
+        Assert.Matches("^[0-9a-f]{32}$", (string?)Json["traceId"]);
+        return this;
+    }
+}

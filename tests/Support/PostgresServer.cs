@@ -1,0 +1,72 @@
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Tests.Support;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
+
+namespace InstaSlice.Tests.Support;
+
+/// <summary>
+/// One PostgreSQL for the whole run, with one migrated database that nobody works on: each test class gets a clone of it.
+/// </summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private const string Template = "template_migrated";
+
+    private readonly string _directory = Path.Combine(Path.GetTempPath(), "instaslice-tests-" + Environment.ProcessId);
+    private PrivatePostgres? _postgres;
+    private int _databases;
+
+    /// <summary>A connection string to the server's own database, for what makes and drops others.</summary>
+    public string ConnectionString => _postgres!.ConnectionString;
+
+    public async ValueTask InitializeAsync()
+    {
+        _postgres = await PrivatePostgres.StartAsync(_directory, throwaway: true, NullLogger.Instance);
+        await ExecuteAsync($"create database {Template}");
+        await MigrateAsync(To(Template));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_postgres is not null)
+            await _postgres.DisposeAsync();
+    }
+
+    /// <summary>Makes a database that nobody else has, migrated or empty, and says how to connect to it.</summary>
+    public async Task<string> CreateDatabaseAsync(bool migrated = true)
+    {
+        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        await ExecuteAsync($"create database {name} template {(migrated ? Template : "template0")} strategy file_copy");
+        return To(name);
+    }
+
+    public async Task DropDatabaseAsync(string connectionString) =>
+        await ExecuteAsync(
+            $"drop database if exists {new NpgsqlConnectionStringBuilder(connectionString).Database} with (force)"
+        );
+
+    public static Task MigrateAsync(string connectionString) =>
+        MigratorOf(connectionString).MigrateUpAsync(null, TestContext.Current.CancellationToken);
+
+    public static Migrator MigratorOf(string connectionString) =>
+        new(
+            new ConfigurationBuilder()
+                .AddInMemoryCollection([new("ConnectionStrings:Postgres", connectionString)])
+                .Build(),
+            NullLogger<Migrator>.Instance
+        );
+
+    private string To(string database) =>
+        new NpgsqlConnectionStringBuilder(ConnectionString) { Database = database, Pooling = false }.ConnectionString;
+
+    private async Task ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(To("postgres"));
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 120 };
+        await command.ExecuteNonQueryAsync();
+    }
+}
