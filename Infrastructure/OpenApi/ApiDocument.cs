@@ -42,6 +42,7 @@ public static class ApiDocument
         app.MapGet("/openapi/v1.json", async () => TypedResults.Text(await json.Value, "application/json"))
             .AllowAnonymous()
             .ExcludeFromDescription();
+        app.UseDocsPage();
     }
 
     private static async Task<string> WriteAsync(IServiceProvider services)
