@@ -83,7 +83,7 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
             return Unreadable;
         }
         if (header is null)
-            return new ImageRefused(MediaRefusal.TypeUnsupported, "Taken are JPEG, PNG, WebP and GIF.");
+            return TypeUnsupported;
         if (header.Pixels > MaxPixels)
             return new ImageRefused(MediaRefusal.TooLarge, "An image may have 100 megapixels, over all its frames.");
         if (header.Frames > MaxFrames)
@@ -114,6 +114,8 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
     }
 
     public void Dispose() => _processes.Dispose();
+
+    public static ImageRefused TypeUnsupported { get; } = new(MediaRefusal.TypeUnsupported, "Taken are JPEG, PNG, WebP and GIF.");
 
     private static ImageRefused Unreadable { get; } = new(MediaRefusal.Unreadable, "The image is damaged or cut off.");
 

@@ -1,18 +1,22 @@
-using InstaSlice.Infrastructure.Running;
-using InstaSlice.Infrastructure.Storage;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Mvc;
 
 namespace InstaSlice.Features.Media;
 
 public static class MediaEndpoints
 {
-    public static void AddMedia(this WebApplicationBuilder builder) =>
-        builder
-            .Services.AddSingleton<MediaUrls>()
-            .AddSingleton(services => new DiskStore(
-                Path.Combine(DataDirectory.Of(services.GetRequiredService<IConfiguration>()), "media")
-            ));
+    public static void MapMedia(this IEndpointRouteBuilder v1)
+    {
+        var media = v1.MapGroup("/media").WithTags("Media");
+        media
+            .MapPost("", UploadMedia.Handle)
+            .WithMetadata(new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes))
+            .WithMetadata(new AcceptsMetadata(["multipart/form-data"], typeof(UploadMediaForm)));
+        media.MapGet("/{id:id}", GetMedia.Handle).AllowAnonymous();
+        media.MapPatch("/{id:id}", EditMedia.Handle);
+        media.MapDelete("/{id:id}", DeleteMedia.Handle);
+    }
 
-    public static void MapMedia(this IEndpointRouteBuilder v1) => v1.MapGroup("/media").WithTags("Media");
-
-    public static void MapMediaFiles(this IEndpointRouteBuilder routes) => routes.MapGroup("/media").WithTags("Media");
+    public static void MapMediaFiles(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/media/{key}", GetMediaFile.Handle).WithTags("Media").AllowAnonymous();
 }
