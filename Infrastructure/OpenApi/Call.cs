@@ -1,6 +1,7 @@
 using System.Reflection;
 using InstaSlice.Infrastructure.Http;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 
@@ -15,7 +16,10 @@ internal sealed class Call(ApiDescription description)
     public string Name => Handler.DeclaringType!.Name;
 
     /// <summary>Is it the look at one thing, which has an ETag?</summary>
-    public bool IsConditional => description.HttpMethod == HttpMethods.Get && Returns(typeof(Resource<>));
+    public bool IsConditional => description.HttpMethod == HttpMethods.Get && (Returns(typeof(Resource<>)) || IsFile);
+
+    /// <summary>Does it answer with bytes, of which ranges can be asked for?</summary>
+    public bool IsFile => Returns(typeof(FileStreamHttpResult));
 
     public bool IsAnonymous => _metadata.OfType<IAllowAnonymous>().Any();
 
@@ -32,11 +36,10 @@ internal sealed class Call(ApiDescription description)
     public Type? TypeOf(string parameter) =>
         Array.Find(Handler.GetParameters(), candidate => candidate.Name == parameter)?.ParameterType;
 
-    /// <summary>Is a result of that generic type among those that the handler can return?</summary>
+    /// <summary>Is a result of that type, which may be an open generic one, among those that the handler can return?</summary>
     public bool Returns(Type result) =>
-        Outcomes(Handler.ReturnType).Any(type => type.IsGenericType && type.GetGenericTypeDefinition() == result);
-
-    public bool Has<T>() => _metadata.OfType<T>().Any();
+        Outcomes(Handler.ReturnType)
+            .Any(type => (type.IsGenericType ? type.GetGenericTypeDefinition() : type) == result);
 
     /// <summary>Every way in which the call can fail: its own, and those that all calls of its sort share.</summary>
     public IEnumerable<ProblemKind> Problems()
@@ -51,6 +54,8 @@ internal sealed class Call(ApiDescription description)
             problems.Add(ProblemKind.PayloadTooLarge);
         if (IsLimited)
             problems.Add(ProblemKind.RateLimited);
+        if (IsFile)
+            problems.Add(ProblemKind.OfStatus(StatusCodes.Status416RangeNotSatisfiable));
         problems.UnionWith([ProblemKind.InternalError, ProblemKind.Unavailable]);
         return problems;
     }

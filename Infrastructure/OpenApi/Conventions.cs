@@ -19,15 +19,20 @@ internal static class Conventions
     public const string IfMatch = "IfMatch";
     public const string IfNoneMatch = "IfNoneMatch";
     public const string Limit = "Limit";
+    public const string Range = "Range";
 
-    private static readonly string[] Everywhere = [RequestId.Header, "RateLimit", "RateLimit-Policy"];
+    public const string AcceptRanges = "Accept-Ranges";
+    public const string ContentRange = "Content-Range";
 
-    /// <summary>References to the headers of a response: those that all have, and its own.</summary>
+    /// <summary>What is left, in responses of limited calls.</summary>
+    public static readonly string[] RateLimits = ["RateLimit", "RateLimit-Policy"];
+
+    /// <summary>References to the headers of a response: its own, and the one that all have.</summary>
     public static Dictionary<string, IOpenApiHeader> Headers(
         OpenApiDocument document,
         params IEnumerable<string> own
     ) =>
-        own.Concat(Everywhere)
+        own.Append(RequestId.Header)
             .ToDictionary(name => name, IOpenApiHeader (name) => new OpenApiHeaderReference(name, document));
 
     public static void AddTo(OpenApiDocument document)
@@ -40,15 +45,21 @@ internal static class Conventions
 
     private static (string Name, string Description, OpenApiSchema Schema)[] ResponseHeaders =>
         [
-            (ETag, "`\"version-hash\"`: the version counts edits, the hash is of all that is shown.", Text()),
+            (AcceptRanges, "`bytes`.", Text()),
+            (ContentRange, "Which bytes these are, and of how many.", Text()),
+            (
+                ETag,
+                "Changes with what is shown. Of JSON it is `\"version-hash\"`, whose version counts edits alone.",
+                Text()
+            ),
             (Link, "`<…>; rel=\"next\"`, where there is a next page.", Text()),
             (Location, "Where the new thing is.", Text("uri-reference")),
             (Replayed, "`true` where the Idempotency-Key was seen before: nothing was made anew.", Text()),
             (RetryAfter, "Seconds to wait.", Number(minimum: 1)),
             (WwwAuthenticate, "`Bearer`.", Text()),
             (RequestId.Header, "The request's own, if that was sane, or one that the logs know it by.", Text()),
-            ("RateLimit", "Of calls that are limited: how many more may be made, and in how many seconds.", Text()),
-            ("RateLimit-Policy", "Of calls that are limited: how many may be made in how many seconds.", Text()),
+            (RateLimits[0], "Where calls are limited: how many more may be made, and in how many seconds.", Text()),
+            (RateLimits[1], "Where calls are limited: how many may be made, and in how many seconds.", Text()),
         ];
 
     private static (string Name, OpenApiParameter Parameter)[] Parameters =>
@@ -90,6 +101,7 @@ internal static class Conventions
             ),
             (IfMatch, InHeader("If-Match", "An `ETag`: change the thing only if nobody has edited it since.")),
             (IfNoneMatch, InHeader("If-None-Match", "An `ETag`: answer `304` if the thing still looks like that.")),
+            (Range, InHeader("Range", "Which bytes are wanted, such as `bytes=0-1023`.")),
         ];
 
     private static OpenApiParameter InHeader(string name, string description, OpenApiSchema? schema = null) =>

@@ -17,6 +17,7 @@ internal static partial class Operations
         Secure(operation, call, document);
         TypePathParameters(operation, call, document);
         AddConventionalParameters(operation, call, document);
+        AddFile(operation, call);
         AddNotModified(operation, call);
         AddHeaders(operation, call, document);
         Problems.Add(operation, call, document);
@@ -69,12 +70,33 @@ internal static partial class Operations
             Add(Conventions.IfMatch);
         if (call.IsConditional)
             Add(Conventions.IfNoneMatch);
+        if (call.IsFile)
+            Add(Conventions.Range);
 
         void Add(params IEnumerable<string> names) =>
             operation.Parameters = [
                 .. operation.Parameters ?? [],
                 .. names.Select(name => new OpenApiParameterReference(name, document)),
             ];
+    }
+
+    /// <summary>Bytes, whole or a range of them.</summary>
+    private static void AddFile(OpenApiOperation operation, Call call)
+    {
+        if (!call.IsFile)
+            return;
+        foreach (var (status, description) in new[] { ("200", "All of it."), ("206", "The range that was asked for.") })
+            operation.Responses![status] = new OpenApiResponse
+            {
+                Description = description,
+                Content = new Dictionary<string, OpenApiMediaType>
+                {
+                    ["*/*"] = new()
+                    {
+                        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+                    },
+                },
+            };
     }
 
     private static void AddNotModified(OpenApiOperation operation, Call call)
@@ -90,14 +112,20 @@ internal static partial class Operations
 
         IEnumerable<string> Own(string status)
         {
-            if (status == "304" || call.Returns(typeof(Resource<>)) || call.Returns(typeof(NewResource<>)))
+            if (call.IsConditional || call.Returns(typeof(Resource<>)) || call.Returns(typeof(NewResource<>)))
                 yield return Conventions.ETag;
+            if (call.IsFile && status != "304")
+                yield return Conventions.AcceptRanges;
+            if (status == "206")
+                yield return Conventions.ContentRange;
             if (status == "200" && call.Returns(typeof(PageResult<>)))
                 yield return Conventions.Link;
             if (status == "201")
                 yield return Conventions.Location;
             if (status == "201" && call.Takes<IdempotencyKey>())
                 yield return Conventions.Replayed;
+            foreach (var name in call.IsLimited ? Conventions.RateLimits : [])
+                yield return name;
         }
     }
 

@@ -55,7 +55,7 @@ internal static class Problems
         new()
         {
             Description = string.Join(" ", kinds.Select(kind => $"`{kind.Code}`: {kind.Title}")),
-            Headers = Conventions.Headers(document, HeadersOf(status)),
+            Headers = Conventions.Headers(document, [.. HeadersOf(status), .. Conventions.RateLimits]),
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 ["application/problem+json"] = new() { Schema = SchemaOf(kinds, document) },

@@ -17,6 +17,9 @@ internal static class Schemas
 {
     private const string Time = nameof(Time);
 
+    /// <summary>Where the framework keeps <see cref="NameOf"/>.</summary>
+    private const string NameKey = "x-schema-id";
+
     /// <summary>The name under which a type is described among the components; null where it is described in place.</summary>
     public static string? NameOf(JsonTypeInfo type) =>
         Plain(type.Type) == typeof(DateTime)
@@ -27,7 +30,7 @@ internal static class Schemas
     public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
     {
         var type = context.JsonTypeInfo;
-        if (type.Type == typeof(Id?) && schema.Metadata?.ContainsKey("x-schema-id") != true)
+        if (type.Type == typeof(Id?) && schema.Metadata?.ContainsKey(NameKey) != true)
         {
             await DescribeOptionalIdAsync(schema, context);
             return;
@@ -67,6 +70,10 @@ internal static class Schemas
         else if (type == typeof(string) || type.IsEnum)
         {
             schema.Type = JsonSchemaType.String;
+        }
+        else if (type == typeof(IFormFile))
+        {
+            schema.Metadata?.Remove(NameKey);
         }
     }
 
