@@ -48,12 +48,17 @@ internal static class Blurhash
     private static string Encode(float[] cells, int columns, int rows)
     {
         var (across, down) = columns >= rows ? (4, 3) : (3, 4);
+        (across, down) = (Math.Min(across, columns), Math.Min(down, rows));
         var factors = new (float R, float G, float B)[across * down];
         for (var j = 0; j < down; j++)
         for (var i = 0; i < across; i++)
             factors[(j * across) + i] = Factor(cells, columns, rows, i, j);
 
-        var strongest = factors.Skip(1).Max(f => MathF.Max(MathF.Abs(f.R), MathF.Max(MathF.Abs(f.G), MathF.Abs(f.B))));
+        var strongest = factors
+            .Skip(1)
+            .Select(f => MathF.Max(MathF.Abs(f.R), MathF.Max(MathF.Abs(f.G), MathF.Abs(f.B))))
+            .DefaultIfEmpty()
+            .Max();
         var scale = Math.Clamp((int)MathF.Floor((strongest * 166) - 0.5f), 0, 82);
         var greatest = (scale + 1) / 166f;
 
@@ -79,7 +84,8 @@ internal static class Blurhash
         for (var y = 0; y < rows; y++)
         for (var x = 0; x < columns; x++)
         {
-            var basis = MathF.Cos(MathF.PI * i * x / columns) * MathF.Cos(MathF.PI * j * y / rows);
+            // At the middle of the cell, so that a plain colour has no other frequency.
+            var basis = MathF.Cos(MathF.PI * i * (x + 0.5f) / columns) * MathF.Cos(MathF.PI * j * (y + 0.5f) / rows);
             var cell = ((y * columns) + x) * 3;
             r += basis * cells[cell];
             g += basis * cells[cell + 1];

@@ -36,7 +36,13 @@ internal static class EditMedia
         CancellationToken cancel
     )
     {
-        var args = new { id = id.Value, viewer = viewer.Id, versions = ifMatch.Versions, altText = request.AltText };
+        var args = new
+        {
+            id = id.Value,
+            viewer = viewer.Id,
+            versions = ifMatch.Versions,
+            altText = request.AltText,
+        };
         return await db.FirstAsync<Outcome, MediaRow>(Sql, args, "json", cancel) switch
         {
             null => new Missing(),

@@ -32,7 +32,16 @@ internal static class GetMediaFile
     )
     {
         var (id, variant) = Split(key);
-        var row = await db.FirstAsync<Row>(Sql, new { id, variant, viewer = urls.ViewerOf(context.Request).Id }, cancel);
+        var row = await db.FirstAsync<Row>(
+            Sql,
+            new
+            {
+                id,
+                variant,
+                viewer = urls.ViewerOf(context.Request).Id,
+            },
+            cancel
+        );
         if (row is null || store.OpenRead(row.StorageKey, variant) is not { } file)
             return new Missing();
 
@@ -42,11 +51,18 @@ internal static class GetMediaFile
         headers.Vary = default;
         headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-        return TypedResults.File(file, row.ContentType, enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{row.Sha256}\""));
+        return TypedResults.File(
+            file,
+            row.ContentType,
+            enableRangeProcessing: true,
+            entityTag: new EntityTagHeaderValue($"\"{row.Sha256}\"")
+        );
     }
 
     private static (long Id, string Variant) Split(string key) =>
-        key.IndexOf('-', StringComparison.Ordinal) is > 0 and var dash && Id.TryParse(key[..dash], out var id) ? (id.Value, key[(dash + 1)..]) : (0, "");
+        key.IndexOf('-', StringComparison.Ordinal) is > 0 and var dash && Id.TryParse(key[..dash], out var id)
+            ? (id.Value, key[(dash + 1)..])
+            : (0, "");
 
     private sealed record Row(string StorageKey, string ContentType, string Sha256, bool IsPublic);
 }

@@ -239,7 +239,10 @@ internal sealed record ImageHeader(ImageFormat Format, int Width, int Height, in
             return _buffer.AsSpan(0, count);
         }
 
-        public int Byte() => Take(1)[0];
+        public int Byte() =>
+            stream.ReadByte() is >= 0 and var value
+                ? value
+                : throw new EndOfStreamException("The image ends too early.");
 
         public int UInt16BigEndian() => BinaryPrimitives.ReadUInt16BigEndian(Take(2));
 

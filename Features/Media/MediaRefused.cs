@@ -5,10 +5,17 @@ using Microsoft.AspNetCore.Http.Metadata;
 namespace InstaSlice.Features.Media;
 
 /// <summary>Why an upload was not taken: 413, 415 or 422.</summary>
-internal sealed class MediaRefused(ProblemKind kind, string detail) : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
+internal sealed class MediaRefused(ProblemKind kind, string detail)
+    : IResult,
+        IStatusCodeHttpResult,
+        IEndpointMetadataProvider
 {
     public static readonly ProblemKind TooLarge = new(413, "media_too_large", "The file is larger than allowed.");
-    public static readonly ProblemKind TypeUnsupported = new(415, "media_type_unsupported", "The file is of no type that is taken.");
+    public static readonly ProblemKind TypeUnsupported = new(
+        415,
+        "media_type_unsupported",
+        "The file is of no type that is taken."
+    );
     public static readonly ProblemKind Unreadable = new(422, "media_unreadable", "The file is damaged.");
 
     public int? StatusCode => kind.Status;

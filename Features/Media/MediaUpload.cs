@@ -44,14 +44,23 @@ internal sealed class MediaUpload
         CancellationToken cancel
     )
     {
-        var boundary = MediaTypeHeaderValue.TryParse(request.ContentType, out var type) ? HeaderUtilities.RemoveQuotes(type.Boundary).Value : null;
+        var boundary = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            ? HeaderUtilities.RemoveQuotes(type.Boundary).Value
+            : null;
         if (string.IsNullOrEmpty(boundary) || boundary.Length > 70)
-            return (null, new InvalidRequest("file", "The multipart/form-data needs a boundary of 1 to 70 characters."));
+            return (
+                null,
+                new InvalidRequest("file", "The multipart/form-data needs a boundary of 1 to 70 characters.")
+            );
 
         var upload = new MediaUpload();
         try
         {
-            var reader = new MultipartReader(boundary, request.Body) { HeadersCountLimit = 8, HeadersLengthLimit = 8 * 1024 };
+            var reader = new MultipartReader(boundary, request.Body)
+            {
+                HeadersCountLimit = 8,
+                HeadersLengthLimit = 8 * 1024,
+            };
             var parts = 0;
             while (await reader.ReadNextSectionAsync(cancel) is { } part)
             {
@@ -65,7 +74,10 @@ internal sealed class MediaUpload
         {
             return (null, TooLarge);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException { InnerException: null } and not BadHttpRequestException && !cancel.IsCancellationRequested)
+        catch (Exception e)
+            when (e is InvalidDataException or IOException { InnerException: null } and not BadHttpRequestException
+                && !cancel.IsCancellationRequested
+            )
         {
             return (null, new InvalidRequest("file", "The multipart/form-data is not well formed, or ends too early."));
         }
@@ -76,11 +88,17 @@ internal sealed class MediaUpload
     }
 
     private static MediaRefused TooLarge { get; } =
-        new(MediaRefused.TooLarge, $"An image may have {MaximumFileBytes / 1024 / 1024} MiB, and nothing else in the request more than a few lines.");
+        new(
+            MediaRefused.TooLarge,
+            $"An image may have {MaximumFileBytes / 1024 / 1024} MiB, and nothing else in the request more than a few lines."
+        );
 
     private async Task<IResult?> TakeAsync(MultipartSection part, ScratchDirectory scratch, CancellationToken cancel)
     {
-        if (!ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition) || !disposition.IsFormDisposition() && !disposition.IsFileDisposition())
+        if (
+            !ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition)
+            || !disposition.IsFormDisposition() && !disposition.IsFileDisposition()
+        )
             return new InvalidRequest("file", "Each part needs a Content-Disposition: form-data with a name.");
         _parts.AppendData(Encoding.UTF8.GetBytes($"{part.ContentDisposition}\n{part.ContentType}\n"));
         var result = HeaderUtilities.RemoveQuotes(disposition.Name).Value switch
@@ -88,7 +106,10 @@ internal sealed class MediaUpload
             "file" when !HasFile => await TakeFileAsync(part, disposition, scratch, cancel),
             "file" => new InvalidRequest("file", "Must be given once."),
             "altText" => await TakeAltTextAsync(part, cancel),
-            var other => new InvalidRequest(other is { Length: > 0 and <= 64 } ? other : "file", "There is no such part; allowed are file, altText."),
+            var other => new InvalidRequest(
+                other is { Length: > 0 and <= 64 } ? other : "file",
+                "There is no such part; allowed are file, altText."
+            ),
         };
         _parts.AppendData("\n"u8);
         return result;
@@ -103,9 +124,19 @@ internal sealed class MediaUpload
     {
         HasFile = true;
         FileName = NameOf(disposition);
-        await using var file = new FileStream(scratch.File(ImagePipeline.Original), FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        await using var file = new FileStream(
+            scratch.File(ImagePipeline.Original),
+            FileMode.CreateNew,
+            FileAccess.Write,
+            FileShare.None,
+            bufferSize: 0
+        );
         var buffer = new byte[64 * 1024];
-        while (await part.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel) is > 0 and var read)
+        while (
+            await part.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel)
+                is > 0
+                    and var read
+        )
         {
             if (Bytes == 0 && ImageHeader.Sniff(buffer.AsSpan(0, read)) is null)
                 return MediaRefused.Of(ImagePipeline.TypeUnsupported);
@@ -135,13 +166,19 @@ internal sealed class MediaUpload
         {
             return new InvalidRequest("altText", e is FormatException ? e.Message : "The text is not valid Unicode.");
         }
-        return Text.Length(AltText) > MaximumAltText ? new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.") : null;
+        return Text.Length(AltText) > MaximumAltText
+            ? new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.")
+            : null;
     }
 
     private static string NameOf(ContentDispositionHeaderValue disposition)
     {
-        var given = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
-        var name = new string([.. (given.Value ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c) && c is not ('/' or '\\'))]);
+        var given = disposition.FileNameStar.HasValue
+            ? disposition.FileNameStar
+            : HeaderUtilities.RemoveQuotes(disposition.FileName);
+        var name = new string([
+            .. (given.Value ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c) && c is not ('/' or '\\')),
+        ]);
         return name.Length <= 255 ? name : name[^255..];
     }
 }

@@ -9,8 +9,12 @@ namespace InstaSlice.Features.Media;
 /// Removes what nobody needs any more: media that were on no post for a day, the files of rows that are gone, and what a service
 /// that was killed left half-written.
 /// </summary>
-internal sealed partial class SweepMedia(NpgsqlDataSource db, DiskStore store, ScratchSpace scratch, ILogger<SweepMedia> log)
-    : BackgroundService
+internal sealed partial class SweepMedia(
+    NpgsqlDataSource db,
+    DiskStore store,
+    ScratchSpace scratch,
+    ILogger<SweepMedia> log
+) : BackgroundService
 {
     /// <summary>Has files removed in the next round, unless a row names them after all.</summary>
     public const string RemoveUnlessNamed = """
@@ -81,6 +85,10 @@ internal sealed partial class SweepMedia(NpgsqlDataSource db, DiskStore store, S
     )]
     private partial void LogRemoved(int media, int uploads, int unfinished);
 
-    [LoggerMessage(EventName = "MediaSweepFailed", Level = LogLevel.Error, Message = "Sweeping media failed; it goes on in the next round")]
+    [LoggerMessage(
+        EventName = "MediaSweepFailed",
+        Level = LogLevel.Error,
+        Message = "Sweeping media failed; it goes on in the next round"
+    )]
     private partial void LogFailed(Exception e);
 }

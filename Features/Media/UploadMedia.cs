@@ -5,7 +5,6 @@ using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
 using Npgsql;
-
 using Outcome = Microsoft.AspNetCore.Http.HttpResults.Results<
     InstaSlice.Infrastructure.Http.NewResource<InstaSlice.Features.Media.Medium>,
     InstaSlice.Infrastructure.Http.InvalidRequest,
@@ -19,7 +18,8 @@ namespace InstaSlice.Features.Media;
 internal static class UploadMedia
 {
     // A crash from here on leaves files that no row names, and this note to remove them by.
-    private const string Note = "insert into file_removals (storage_key, due_at) values (@storageKey, now() + interval '1 hour')";
+    private const string Note =
+        "insert into file_removals (storage_key, due_at) values (@storageKey, now() + interval '1 hour')";
 
     private const string Sql = $"""
         with created as (
@@ -77,7 +77,11 @@ internal static class UploadMedia
             try
             {
                 var files = image.Variants.Select(variant => new StoredFile(variant.Name, variant.Path));
-                await store.SaveAsync(storageKey, [.. files, new StoredFile("original", scratch.File(ImagePipeline.Original))], cancel);
+                await store.SaveAsync(
+                    storageKey,
+                    [.. files, new StoredFile("original", scratch.File(ImagePipeline.Original))],
+                    cancel
+                );
                 var row = await db.FirstAsync<MediaRow>(Sql, Args(upload, image, storageKey), cancel);
                 kept = row is not null;
                 return row is null ? new Missing() : Show(row);
@@ -99,7 +103,14 @@ internal static class UploadMedia
                 height = image.Variants[0].Height,
                 blurhash = image.Blurhash,
                 variants = JsonSerializer.Serialize(
-                    image.Variants.Select(v => new StoredVariant(v.Name, v.ContentType, v.Width, v.Height, v.Bytes, v.Sha256)),
+                    image.Variants.Select(v => new StoredVariant(
+                        v.Name,
+                        v.ContentType,
+                        v.Width,
+                        v.Height,
+                        v.Bytes,
+                        v.Sha256
+                    )),
                     JsonSerializerOptions.Web
                 ),
                 storageKey,
@@ -113,7 +124,9 @@ internal static class UploadMedia
             };
 
         async Task<Outcome> ReplayAsync(long id) =>
-            await db.FirstAsync<MediaRow>(GetMedia.Sql, new { id, viewer = viewer.Id }, cancel) is { } row ? Show(row) : new Missing();
+            await db.FirstAsync<MediaRow>(GetMedia.Sql, new { id, viewer = viewer.Id }, cancel) is { } row
+                ? Show(row)
+                : new Missing();
 
         NewResource<Medium> Show(MediaRow row)
         {
