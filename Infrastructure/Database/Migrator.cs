@@ -21,6 +21,8 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
 
     private const int Attempts = 5;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     /// <summary>Every migration that this build carries, oldest first.</summary>
     private static readonly MigrationAttribute[] Carried =
     [
@@ -73,12 +75,32 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
 
     private async Task UnderLockAsync(Action<HashSet<long>> work, CancellationToken cancel)
     {
-        await using var connection = await OpenAsync(cancel);
+        await using var connection = await OpenPatientlyAsync(cancel);
         while (!await TryLockAsync(connection, cancel))
             await Task.Delay(100, cancel);
 
         // The lock goes with its connection, however this ends.
         work(await AppliedAsync(connection, cancel));
+    }
+
+    /// <summary>A database that starts beside the service may take its time.</summary>
+    private async Task<NpgsqlConnection> OpenPatientlyAsync(CancellationToken cancel)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await OpenAsync(cancel);
+            }
+            catch (NpgsqlException e)
+                when ((e is not PostgresException || e.SqlState == PostgresErrorCodes.CannotConnectNow)
+                    && Stopwatch.GetElapsedTime(start) < Patience
+                )
+            {
+                await Task.Delay(500, cancel);
+            }
+        }
     }
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel)

@@ -46,18 +46,20 @@ public sealed class PrivatePostgres : IAsyncDisposable
         _cluster = Path.Combine(home, $"postgres-{binaries.Major}");
         _log = Path.Combine(dataDirectory, $"postgres-{binaries.Major}.log");
 
-        // A path to a socket must stay under 100 characters, which a data directory need not. Root takes a place where
-        // nobody else can have laid something in wait.
-        _socketDirectory = $"{(Environment.IsPrivilegedProcess ? "/run" : "/tmp")}/{Name}-{ShortHash(dataDirectory)}";
-        ConnectionString = new NpgsqlConnectionStringBuilder
-        {
-            Host = _socketDirectory,
-            Username = Name,
-            Database = Name,
-        }.ConnectionString;
+        _socketDirectory = SocketDirectoryOf(dataDirectory);
+        ConnectionString = ConnectionStringOf(dataDirectory);
     }
 
     public string ConnectionString { get; }
+
+    /// <summary>How to connect to the one that runs, or will run, for a data directory.</summary>
+    public static string ConnectionStringOf(string dataDirectory) =>
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = SocketDirectoryOf(dataDirectory),
+            Username = Name,
+            Database = Name,
+        }.ConnectionString;
 
     /// <summary>Starts the PostgreSQL that keeps its files in a directory, which is made where it is missing.</summary>
     /// <param name="dataDirectory">One process at a time can have it.</param>
@@ -409,6 +411,13 @@ public sealed class PrivatePostgres : IAsyncDisposable
             return "gone"; // or, for the lock's holder, in another container
         }
     }
+
+    /// <summary>
+    /// A path to a socket must stay under 100 characters, which a data directory need not. Root takes a place where nobody else can
+    /// have laid something in wait.
+    /// </summary>
+    private static string SocketDirectoryOf(string dataDirectory) =>
+        $"{(Environment.IsPrivilegedProcess ? "/run" : "/tmp")}/{Name}-{ShortHash(Path.GetFullPath(dataDirectory))}";
 
     private static string ShortHash(string dataDirectory) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.UserName}:{dataDirectory}")))[

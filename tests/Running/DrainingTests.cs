@@ -22,7 +22,10 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
             """{"text":"Slowly"}"""
         );
 
-        process.AskToStop(asFromATerminal);
+        if (asFromATerminal)
+            process.InterruptIt();
+        else
+            process.Terminate();
         await Eventually.TrueAsync(
             async () => await process.StatusAsync("/health/ready") is HttpStatusCode.ServiceUnavailable,
             "it said that it was not ready any more"
@@ -52,7 +55,7 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
         using var idle = new TcpClient();
         await idle.ConnectAsync(process.Address.Host, process.Address.Port, Cancel);
 
-        process.AskToStop();
+        process.Terminate();
 
         Assert.Equal(0, await process.ExitAsync());
     }
@@ -69,12 +72,12 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
             """{"text":"Never"}"""
         );
 
-        process.AskToStop();
+        process.Terminate();
         await Eventually.TrueAsync(
             () => Task.FromResult(process.EventsNamed("Draining").Any()),
             "it began to drain"
         );
-        process.AskToStop();
+        process.Terminate();
 
         Assert.Equal(0, await process.ExitAsync());
         Assert.Equal(0, await QueryAsync<long>("select count(*) from comments"));
@@ -94,7 +97,7 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
             "the request was waiting"
         );
 
-        process.AskToStop();
+        process.Terminate();
 
         // Waits for the thirty seconds of the contract and no longer.
         Assert.Equal(0, await process.ExitAsync());

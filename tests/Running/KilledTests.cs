@@ -18,7 +18,8 @@ public sealed class KilledTests(PostgresServer postgres) : ProcessTest(postgres)
 
         var writing = Enumerable.Range(0, Writers).Select(WriteUntilKilledAsync).ToArray();
         await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > 100), "a hundred were acknowledged");
-        await process.KillAsync();
+        process.Kill();
+        await process.Ended;
         await Task.WhenAll(writing);
 
         // At most one of each writer's was neither acknowledged nor refused.
@@ -82,7 +83,8 @@ public sealed class KilledTests(PostgresServer postgres) : ProcessTest(postgres)
                 () => QueryAsync<bool>("select exists (select from pg_locks where not granted)"),
                 "the erasure was waiting"
             );
-            await killed.KillAsync();
+            killed.Kill();
+            await killed.Ended;
         }
 
         // Two batches at most: PostgreSQL ends the one that it had begun, whether or not somebody still waits for it.

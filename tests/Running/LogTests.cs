@@ -30,7 +30,7 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
 
         await EveryRouteAsync();
         await EveryFailureAsync();
-        process.AskToStop();
+        process.Terminate();
         Assert.Equal(0, await process.ExitAsync());
 
         Assert.True(_calls.Count > 60);
@@ -57,7 +57,7 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
 
         await EveryRouteAsync();
         await EveryFailureAsync();
-        process.AskToStop();
+        process.Terminate();
         Assert.Equal(0, await process.ExitAsync());
 
         var events = process
@@ -111,7 +111,7 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
             "internal_error"
         );
         (await nina.GetAsync("/v1/posts/1")).Expect(HttpStatusCode.NotFound);
-        process.AskToStop();
+        process.Terminate();
         await process.ExitAsync();
 
         var error = Assert.Single(process.Events, logged => (string?)logged["@l"] is "Error" or "Fatal");
@@ -128,7 +128,7 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
     public async Task Start_migrations_readiness_and_stop_are_events_with_names()
     {
         var process = await StartAsync();
-        process.AskToStop();
+        process.Terminate();
         await process.ExitAsync();
 
         var names = process.Events.Select(ServiceProcess.NameOf).ToList();

@@ -39,14 +39,14 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
     /// <summary>Starts the service and waits until it is ready.</summary>
     protected async Task<ServiceProcess> StartAsync(params (string Name, string? Value)[] environment)
     {
-        var process = Launch([], environment);
-        await process.ReadyAsync();
+        var process = await LaunchAsync([], environment);
+        await process.WaitUntilReadyAsync();
         return process;
     }
 
-    protected ServiceProcess Launch(string[] words, params (string Name, string? Value)[] environment)
+    protected async Task<ServiceProcess> LaunchAsync(string[] words, params (string Name, string? Value)[] environment)
     {
-        var process = ServiceProcess.Launch(Database, DataDirectory, words, environment);
+        var process = await ServiceProcess.OperateAsync(Database, DataDirectory, words, environment);
         _processes.Add(process);
         return process;
     }
@@ -57,7 +57,7 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
         params (string Name, string? Value)[] environment
     )
     {
-        var process = Launch(words, environment);
+        var process = await LaunchAsync(words, environment);
         return (await process.ExitAsync(), process.Output, process.Errors);
     }
 

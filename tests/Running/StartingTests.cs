@@ -39,7 +39,7 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
         await ExecuteAsync("create table comment_counters (in_the_way int); insert into comment_counters values (7)");
         var before = await SchemaAsync();
 
-        var failed = Launch([]);
+        var failed = await LaunchAsync([]);
 
         Assert.Equal(1, await failed.ExitAsync());
         var logged = Assert.Single(failed.EventsNamed("MigrationFailed"));
@@ -136,8 +136,8 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
         {
             if (i > 0)
                 await BeginAgainAsync();
-            var both = new[] { Launch([]), Launch([]) };
-            await Task.WhenAll(both.Select(process => process.ReadyAsync()));
+            var both = await Task.WhenAll(LaunchAsync([]), LaunchAsync([]));
+            await Task.WhenAll(both.Select(process => process.WaitUntilReadyAsync()));
 
             await AssertMigratedOnceAsync();
             Assert.Equal(

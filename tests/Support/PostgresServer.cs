@@ -38,7 +38,7 @@ public sealed class PostgresServer : IAsyncLifetime
             }
         }
 
-        DeleteFiles();
+        await DeleteFilesAsync();
         await ExecuteAsync($"create database {Template}");
         await MigrateAsync(To(Template));
     }
@@ -47,7 +47,7 @@ public sealed class PostgresServer : IAsyncLifetime
     {
         if (_postgres is not null)
         {
-            DeleteFiles();
+            await DeleteFilesAsync();
             await _postgres.DisposeAsync();
         }
     }
@@ -91,11 +91,19 @@ public sealed class PostgresServer : IAsyncLifetime
         await command.ExecuteNonQueryAsync();
     }
 
-    private void DeleteFiles()
+    private async Task DeleteFilesAsync()
     {
-        if (Path.Combine(_directory, "files") is var files && Directory.Exists(files))
+        var files = Path.Combine(_directory, "files");
+        for (var attempt = 0; Directory.Exists(files); attempt++)
         {
-            Directory.Delete(files, recursive: true);
+            try
+            {
+                Directory.Delete(files, recursive: true);
+            }
+            catch (IOException) when (attempt < 100)
+            {
+                await Task.Delay(100); // what a killed run had started is still stopping
+            }
         }
     }
 }

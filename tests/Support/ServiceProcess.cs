@@ -1,121 +1,117 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using InstaSlice.Infrastructure.Database;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace InstaSlice.Tests.Support;
 
 /// <summary>
-/// The service as an operator runs it: <c>dotnet InstaSlice.dll</c>, a process of its own with nothing but environment variables, whose
-/// output is read line by line. Where it cannot be stopped otherwise it is killed; it never outlives the tests.
+/// The built service in a process of its own, with nothing but environment variables: for tests of how it starts, logs and ends.
+/// It ends with the tests, even when they are killed.
 /// </summary>
-public sealed class ServiceProcess : IAsyncDisposable
+public sealed partial class ServiceProcess : IAsyncDisposable
 {
     private const int Interrupt = 2;
-    private const int Terminate = 15;
+    private const int KillAtOnce = 9;
+    private const int TerminateSignal = 15;
+
+    /// <summary>What an operator might have set on this machine, and is not meant for the tests.</summary>
+    private static readonly string[] Settings =
+    [
+        "ASPNETCORE_ENVIRONMENT",
+        "DOTNET_ENVIRONMENT",
+        "ConnectionStrings__Postgres",
+        "Jwt__SigningKey",
+        "Data__Directory",
+        "RateLimits__Enabled",
+        "Cors__Origins",
+    ];
 
     private static readonly HttpClient Http = new();
 
-    private readonly Process _process;
-    private bool _disposed;
-    private readonly List<string> _output = [];
-    private readonly List<string> _errors = [];
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<string> _lines = [];
+    private readonly string? _errors;
+    private BoundProcess? _process;
 
-    private ServiceProcess(string dataDirectory, string[] words, IEnumerable<(string Name, string? Value)> environment)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "InstaSlice.dll"), .. words])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = dataDirectory,
-        };
-        foreach (var name in start.Environment.Keys.Where(IsSetting).ToList())
-            start.Environment.Remove(name);
-        foreach (var (name, value) in environment)
-            start.Environment[name] = value;
+    private ServiceProcess(string? errors) => _errors = errors;
 
-        _process = new Process { StartInfo = start, EnableRaisingEvents = true };
-        _process.OutputDataReceived += (_, e) => Hear(e.Data, _output);
-        _process.ErrorDataReceived += (_, e) => Hear(e.Data, _errors);
-        _process.Exited += (_, _) => _address.TrySetException(new InvalidOperationException("It ended: " + Said));
-        AppDomain.CurrentDomain.ProcessExit += Kill;
-        _process.Start();
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
-    }
+    public int Id => _process!.Id;
 
-    public int Id => _process.Id;
+    /// <summary>The exit code.</summary>
+    public Task<int> Ended => _process!.Ended;
 
     /// <summary>Where it serves, once it does.</summary>
     public Uri Address => _address.Task.Result;
 
-    public string[] Output => Copy(_output);
-
-    public string[] Errors => Copy(_errors);
-
-    /// <summary>What it logged, each line a JSON object.</summary>
-    public JsonObject[] Events => [.. Output.Select(line => JsonNode.Parse(line)!.AsObject())];
-
-    private string Said => string.Join('\n', [.. Output, .. Errors]);
-
-    /// <summary>Starts it and waits until it is ready.</summary>
-    public static async Task<ServiceProcess> StartAsync(
-        string connectionString,
-        string dataDirectory,
-        params (string Name, string? Value)[] environment
-    )
+    /// <summary>What it wrote to standard output; in Development, to standard error too.</summary>
+    public string[] Output
     {
-        var process = Launch(connectionString, dataDirectory, [], environment);
-        try
+        get
         {
-            await process.ReadyAsync();
-            return process;
-        }
-        catch
-        {
-            await process.DisposeAsync();
-            throw;
+            lock (_lines)
+                return [.. _lines];
         }
     }
 
-    /// <summary>Starts it, and waits for nothing.</summary>
+    public string[] Errors => File.ReadAllLines(_errors!);
+
+    /// <summary>What it logged, each line a JSON object: not in Development, where it is text.</summary>
+    public JsonObject[] Events => [.. Output.Select(line => JsonNode.Parse(line)!.AsObject())];
+
+    /// <summary>In Development, as <c>./dev run</c> has it.</summary>
+    /// <param name="dataDirectory">Where it keeps its files.</param>
+    /// <param name="environment">What is to differ, as <c>NAME=value</c>.</param>
+    public static Task<ServiceProcess> StartAsync(string dataDirectory, params string[] environment) =>
+        StartAsync(
+            new ServiceProcess(null),
+            ["ASPNETCORE_ENVIRONMENT=Development", $"Data__Directory={dataDirectory}", .. environment],
+            []
+        );
+
+    /// <summary>As an operator runs it.</summary>
+    /// <param name="words">A command; without one it serves.</param>
     /// <param name="environment">What differs from a good configuration; null takes a setting away.</param>
-    public static ServiceProcess Launch(
+    public static Task<ServiceProcess> OperateAsync(
         string connectionString,
         string dataDirectory,
         string[] words,
         params (string Name, string? Value)[] environment
-    ) =>
-        new(
-            dataDirectory,
-            words,
-            [
-                ("ASPNETCORE_ENVIRONMENT", "Production"),
-                ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
-                ("ConnectionStrings__Postgres", connectionString),
-                ("Data__Directory", dataDirectory),
-                ("Jwt__SigningKey", Service.App.SigningKey),
-                ("RateLimits__Enabled", "false"),
-                .. environment,
-            ]
+    )
+    {
+        var settings = new Dictionary<string, string?>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Production",
+            ["ConnectionStrings__Postgres"] = connectionString,
+            ["Data__Directory"] = dataDirectory,
+            ["Jwt__SigningKey"] = Service.App.SigningKey,
+            ["RateLimits__Enabled"] = "false",
+        };
+        foreach (var (name, value) in environment)
+            settings[name] = value;
+        return StartAsync(
+            new ServiceProcess(Path.Combine(dataDirectory, $"errors-{Guid.NewGuid():N}")),
+            [.. settings.Where(setting => setting.Value is not null).Select(setting => $"{setting.Key}={setting.Value}")],
+            words
         );
+    }
 
     public static string NameOf(JsonObject logged) => (string?)logged["EventId"]?["Name"] ?? "";
 
     public IEnumerable<JsonObject> EventsNamed(string name) => Events.Where(logged => NameOf(logged) == name);
 
-    public async Task ReadyAsync()
+    public async Task WaitUntilServingAsync()
     {
-        await _address.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        var first = await Task.WhenAny(_address.Task, Ended).WaitAsync(TestContext.Current.CancellationToken);
+        Assert.True(first == _address.Task, $"The service ended: {string.Join('\n', Output)}");
+    }
+
+    public async Task WaitUntilReadyAsync()
+    {
+        await WaitUntilServingAsync();
         await Eventually.TrueAsync(
-            async () =>
-            {
-                Assert.False(_process.HasExited, Said);
-                return await StatusAsync("/health/ready") is HttpStatusCode.OK;
-            },
+            async () => await StatusAsync("/health/ready") is HttpStatusCode.OK,
             "the service was ready"
         );
     }
@@ -135,65 +131,56 @@ public sealed class ServiceProcess : IAsyncDisposable
             HttpStatusCode.Created
         );
         var token = new JsonWebToken((string)session["accessToken"]!);
-        return new Client(null, token.EncodedToken, long.Parse(token.Subject, CultureInfo.InvariantCulture), username)
-        {
-            At = Address,
-        };
+        var id = long.Parse(token.Subject, CultureInfo.InvariantCulture);
+        return new Client(null, token.EncodedToken, id, username) { At = Address };
     }
 
-    public void AskToStop(bool asFromATerminal = false) =>
-        BoundProcess.Signal(Id, asFromATerminal ? Interrupt : Terminate);
+    public void Terminate() => _process!.Signal(TerminateSignal);
+
+    /// <summary>As Ctrl-C in a terminal.</summary>
+    public void InterruptIt() => _process!.Signal(Interrupt);
+
+    /// <summary>As <c>kill -9</c>: it gets no chance to do anything.</summary>
+    public void Kill() => _process!.Signal(KillAtOnce);
 
     /// <summary>The exit code. Waits for as long as the contract gives a stop.</summary>
-    public async Task<int> ExitAsync()
-    {
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        bound.CancelAfter(TimeSpan.FromSeconds(30));
-        await _process.WaitForExitAsync(bound.Token);
-        return _process.ExitCode;
-    }
-
-    /// <summary>As a power cut would end it.</summary>
-    public async Task KillAsync()
-    {
-        _process.Kill();
-        await ExitAsync();
-    }
+    public Task<int> ExitAsync() =>
+        Ended.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, true))
-            return;
-        AppDomain.CurrentDomain.ProcessExit -= Kill;
-        Kill(null, EventArgs.Empty);
-        await _process.WaitForExitAsync(CancellationToken.None);
-        _process.Dispose();
+        Kill();
+        await Ended;
     }
 
-    private static bool IsSetting(string name) =>
-        new[] { "ASPNETCORE_", "DOTNET_ENVIRONMENT", "ConnectionStrings_", "Jwt_", "Data_", "Serilog_", "Cors_", "PG" }.Any(
-            prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)
+    private static async Task<ServiceProcess> StartAsync(ServiceProcess service, string[] environment, string[] words)
+    {
+        service._process = await BoundProcess.StartAsync(
+            [
+                "env",
+                "--default-signal=INT", // which a shell that puts the tests in the background has made to be ignored
+                .. Settings.Select(name => "--unset=" + name),
+                "ASPNETCORE_URLS=http://127.0.0.1:0",
+                .. environment,
+                .. service._errors is null ? [] : new[] { "sh", "-c", "exec \"$@\" 2>\"$0\"", service._errors },
+                "dotnet",
+                typeof(Program).Assembly.Location,
+                .. words,
+            ],
+            service.OnLine,
+            keepRoot: true
         );
-
-    private void Kill(object? sender, EventArgs e)
-    {
-        if (!_process.HasExited)
-            _process.Kill(entireProcessTree: true);
+        return service;
     }
 
-    private void Hear(string? line, List<string> lines)
+    private void OnLine(string line)
     {
-        if (line is null)
-            return;
-        lock (lines)
-            lines.Add(line);
-        if (line.Contains("\"Started\"", StringComparison.Ordinal))
-            _address.TrySetResult(new Uri(((string)JsonNode.Parse(line)!["Urls"]!).Split(' ')[0]));
+        lock (_lines)
+            _lines.Add(line);
+        if (line.Contains("Serving on", StringComparison.Ordinal))
+            _address.TrySetResult(new Uri(OwnAddress().Match(line).Value));
     }
 
-    private static string[] Copy(List<string> lines)
-    {
-        lock (lines)
-            return [.. lines];
-    }
+    [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
+    private static partial Regex OwnAddress();
 }

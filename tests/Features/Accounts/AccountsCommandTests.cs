@@ -70,7 +70,7 @@ public sealed class AccountsCommandTests(Service service) : AccountTest(service)
 
     private async Task<(int ExitCode, string[] Output, string[] Errors)> RunAsync(params string[] words)
     {
-        await using var process = ServiceProcess.Launch(
+        await using var process = await ServiceProcess.OperateAsync(
             Service.ConnectionString,
             Service.DataDirectory,
             ["accounts", .. words]
