@@ -111,7 +111,8 @@ public static class Sql
                 throw new UnavailableException("The database did not answer in time.", e);
             }
             // Who is not let in, for whatever reason, has no database.
-            catch (NpgsqlException e) when (!connected || e is not PostgresException postgres || IsUnavailable(postgres))
+            catch (NpgsqlException e)
+                when (!connected || e is not PostgresException postgres || IsUnavailable(postgres))
             {
                 throw new UnavailableException("The database did not answer in time.", e);
             }

@@ -38,11 +38,14 @@ public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(pos
         Assert.True(cut > 20);
         Assert.All(
             replies.Where(reply => !IsGood(reply)),
-            reply => Assert.NotNull(reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"))
+            reply =>
+                Assert.NotNull(reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"))
         );
         await Eventually.TrueAsync(
             async () =>
-                (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => nina.GetAsync("/v1/posts/" + post)))).All(IsGood),
+                (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => nina.GetAsync("/v1/posts/" + post)))).All(
+                    IsGood
+                ),
             "it had recovered"
         );
         Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/ready"));

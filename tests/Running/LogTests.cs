@@ -162,7 +162,13 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
             HttpStatusCode.Created
         );
         var token = Secret(session, "refreshToken");
-        var refreshed = await SendAsync(null, "POST", "/v1/sessions/refresh", new { refreshToken = token }, HttpStatusCode.OK);
+        var refreshed = await SendAsync(
+            null,
+            "POST",
+            "/v1/sessions/refresh",
+            new { refreshToken = token },
+            HttpStatusCode.OK
+        );
         Secret(refreshed, "refreshToken");
         Secret(refreshed, "accessToken");
         await SendAsync(nina, "GET", "/v1/sessions?limit=1", null, HttpStatusCode.OK);
@@ -184,7 +190,15 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
 
         var media = new List<string>();
         for (var i = 0; i < 2; i++)
-            media.Add((await UploadAsync(nina, TestImages.Gif(8, 8, null, new TestImages.Frame(0, 0, 8, 8, i)), HttpStatusCode.Created)).Id);
+            media.Add(
+                (
+                    await UploadAsync(
+                        nina,
+                        TestImages.Gif(8, 8, null, new TestImages.Frame(0, 0, 8, 8, i)),
+                        HttpStatusCode.Created
+                    )
+                ).Id
+            );
         var medium = await SendAsync(nina, "GET", "/v1/media/" + media[0], null, HttpStatusCode.OK);
         var url = new Uri((string)medium["url"]!, UriKind.RelativeOrAbsolute);
         var file = url.IsAbsoluteUri ? url.PathAndQuery : url.OriginalString;
@@ -279,7 +293,13 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
             new { username = "ruth", password = Password },
             HttpStatusCode.Conflict
         );
-        await SendAsync(ruth, "POST", "/v1/accounts", new string('x', 70_000) + Canary, HttpStatusCode.RequestEntityTooLarge);
+        await SendAsync(
+            ruth,
+            "POST",
+            "/v1/accounts",
+            new string('x', 70_000) + Canary,
+            HttpStatusCode.RequestEntityTooLarge
+        );
         await SendAsync(
             ruth,
             "POST",
@@ -295,7 +315,11 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
             HttpStatusCode.UnprocessableEntity
         );
         await UploadAsync(ruth, "canary, and no picture"u8.ToArray(), HttpStatusCode.UnsupportedMediaType);
-        await UploadAsync(ruth, [.. TestImages.Gif(8, 8, null, new TestImages.Frame(0, 0, 8, 8, 0)).AsSpan(0, 30)], HttpStatusCode.UnprocessableEntity);
+        await UploadAsync(
+            ruth,
+            [.. TestImages.Gif(8, 8, null, new TestImages.Frame(0, 0, 8, 8, 0)).AsSpan(0, 30)],
+            HttpStatusCode.UnprocessableEntity
+        );
         await SendAsync(null, "GET", "/v1/profiles/ruth/posts?cursor=canary-cursor", null, HttpStatusCode.BadRequest);
         await SendAsync(null, "GET", "/v1/profiles/ruth/posts?limit=canary", null, HttpStatusCode.BadRequest);
         await SendAsync(ruth, "PATCH", "/v1/posts/1", new { caption = "canary" }, HttpStatusCode.NotFound);
@@ -303,7 +327,14 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
         await SendAsync(null, "GET", "/v1/nothing?canary-query", null, HttpStatusCode.NotFound);
         await SendAsync(null, "POST", "/v1/posts", new { caption = "canary" }, HttpStatusCode.Unauthorized);
         foreach (var value in new[] { "Bearer canary-token", "Basic canary", ruth.Token + "canary" })
-            await SendAsync(null, "GET", "/v1/profiles/ruth", null, HttpStatusCode.Unauthorized, ("Authorization", value));
+            await SendAsync(
+                null,
+                "GET",
+                "/v1/profiles/ruth",
+                null,
+                HttpStatusCode.Unauthorized,
+                ("Authorization", value)
+            );
         await SendAsync(
             ruth,
             "POST",
@@ -317,12 +348,21 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
         await GarbageAsync("GET / HTTP/1.1\r\ncanary\r\n\r\n");
 
         // Faults of ours: what is wrong with a row is told with the row, by PostgreSQL.
-        var post = await PostAsync(ruth, "canary");
+        var mediaIds = new[] { await AddMediaAsync(ruth) };
+        var post = (
+            await SendAsync(ruth, "POST", "/v1/posts", new { caption = "canary", mediaIds }, HttpStatusCode.Created)
+        ).Id;
         await ExecuteAsync("alter table comments add constraint no_canaries check (text not like 'c%')");
         var comments = $"/v1/posts/{post}/comments";
         await SendAsync(ruth, "POST", comments, new { text = "canary-comment" }, HttpStatusCode.InternalServerError);
         await ExecuteAsync("alter table posts drop column edited_at");
-        await SendAsync(ruth, "PATCH", "/v1/posts/" + post, new { caption = "canary" }, HttpStatusCode.InternalServerError);
+        await SendAsync(
+            ruth,
+            "PATCH",
+            "/v1/posts/" + post,
+            new { caption = "canary" },
+            HttpStatusCode.InternalServerError
+        );
         await using (await HoldAsync("lock table comments in access exclusive mode"))
             await SendAsync(ruth, "POST", comments, new { text = "canary" }, HttpStatusCode.ServiceUnavailable);
     }

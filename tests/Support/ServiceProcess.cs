@@ -92,7 +92,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             settings[name] = value;
         return StartAsync(
             new ServiceProcess(Path.Combine(dataDirectory, $"errors-{Guid.NewGuid():N}")),
-            [.. settings.Where(setting => setting.Value is not null).Select(setting => $"{setting.Key}={setting.Value}")],
+            [
+                .. settings
+                    .Where(setting => setting.Value is not null)
+                    .Select(setting => $"{setting.Key}={setting.Value}"),
+            ],
             words
         );
     }
@@ -144,8 +148,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public void Kill() => _process!.Signal(KillAtOnce);
 
     /// <summary>The exit code. Waits for as long as the contract gives a stop.</summary>
-    public Task<int> ExitAsync() =>
-        Ended.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+    public Task<int> ExitAsync() => Ended.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
     public async ValueTask DisposeAsync()
     {
