@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace InstaSlice.Infrastructure.Http;
 
 /// <summary>
@@ -14,6 +16,19 @@ internal sealed class RequestBody(ReadOnlyMemory<byte> bytes)
     {
         if (context.Request.HasJsonContentType())
         {
+            // Another encoding would be transcoded on the way, or fail on it; JSON between systems is UTF-8 (RFC 8259, 8.1).
+            if (
+                context.Request.GetTypedHeaders().ContentType is { Charset.HasValue: true } type
+                && type.Encoding is not UTF8Encoding
+            )
+            {
+                await ProblemWriter.WriteAsync(
+                    context,
+                    ProblemKind.UnsupportedMediaType,
+                    "JSON is taken in UTF-8 alone."
+                );
+                return;
+            }
             using var copy = new MemoryStream((int)Math.Min(context.Request.ContentLength ?? 256, MaximumBytes));
             await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
             var bytes = copy.GetBuffer().AsMemory(0, (int)copy.Length);
