@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InstaSlice.Infrastructure.Http;
 
 namespace InstaSlice.Features.Profiles;
 
@@ -9,7 +10,7 @@ internal sealed class WebsiteAttribute()
     public override bool IsValid(object? value) =>
         value is not string text
         || (
-            text.Length is > 0 and <= 2048
+            Text.Length(text) is > 0 and <= 2048
             && text.All(c => c > ' ')
             && Uri.TryCreate(text, UriKind.Absolute, out var url)
             && url.Scheme is "http" or "https"
