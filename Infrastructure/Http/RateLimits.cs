@@ -62,7 +62,11 @@ public sealed class RateLimits : IDisposable
             return null;
         if (HttpMethods.IsGet(request.Method) || HttpMethods.IsOptions(request.Method))
             return _reads;
-        return HttpMethods.IsPost(request.Method) && request.Path == "/v1/accounts" ? _signUps : _writes;
+        var isSignUp =
+            HttpMethods.IsPost(request.Method)
+            && request.Path.StartsWithSegments("/v1/accounts", out var rest)
+            && rest.Value is "" or "/"; // routing takes both
+        return isSignUp ? _signUps : _writes;
     }
 
     /// <summary>A bucket of a minute's permits that refills all the time, so that nobody waits for a minute to end.</summary>
