@@ -71,20 +71,26 @@ public sealed class TextTests(Service service) : ServiceTest(service)
     }
 
     [Fact]
-    public async Task A_naughty_username_is_kept_in_lower_case_or_refused()
+    public Task A_naughty_username_is_kept_in_lower_case_or_refused() => CheckUsernamesAsync(NaughtyStrings.Own);
+
+    [Fact, Trait("Size", "Large")]
+    public Task Many_more_naughty_usernames_are_kept_in_lower_case_or_refused() =>
+        CheckUsernamesAsync(NaughtyStrings.All);
+
+    private async Task CheckUsernamesAsync(Naughty[] all)
     {
-        foreach (var naughty in NaughtyStrings.Own)
+        var taken = new HashSet<string> { "author", "null", "undefined" };
+        foreach (var naughty in all)
         {
             var reply = await Anonymous.PostAsync(
                 "/v1/accounts",
                 $$"""{"username":{{naughty.Json}},"password":"long enough"}"""
             );
 
-            if (naughty.Clean is { } name && IsName(name))
-                Assert.Equal(
-                    name.ToLowerInvariant(),
-                    (string?)reply.Expect(HttpStatusCode.Created)["profile"]!["username"]
-                );
+            if (naughty.Clean?.ToLowerInvariant() is { } name && IsName(name) && taken.Add(name))
+                Assert.Equal(name, (string?)reply.Expect(HttpStatusCode.Created)["profile"]!["username"]);
+            else if (reply.Status == HttpStatusCode.Conflict)
+                reply.Expect(HttpStatusCode.Conflict, "username_taken");
             else
                 Assert.NotNull(reply.Expect(HttpStatusCode.BadRequest, "invalid_request")["errors"]!["username"]);
         }
@@ -92,14 +98,23 @@ public sealed class TextTests(Service service) : ServiceTest(service)
         static bool IsName(string text) =>
             text.Length is > 0 and <= 30
             && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_')
-            && text is not ("null" or "undefined");
+            && text[0] != '.'
+            && text[^1] != '.'
+            && !text.Contains("..", StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_naughty_password_opens_the_account_that_it_was_set_for_or_is_refused()
+    public Task A_naughty_password_opens_the_account_that_it_was_set_for_or_is_refused() =>
+        CheckPasswordsAsync(NaughtyStrings.Own);
+
+    [Fact, Trait("Size", "Large")]
+    public Task Many_more_naughty_passwords_open_the_account_that_they_were_set_for_or_are_refused() =>
+        CheckPasswordsAsync(NaughtyStrings.All);
+
+    private async Task CheckPasswordsAsync(Naughty[] all)
     {
         var number = 0;
-        foreach (var naughty in NaughtyStrings.Own)
+        foreach (var naughty in all)
         {
             var body = $$"""{"username":"user{{number++}}","password":{{naughty.Json}}}""";
 
