@@ -46,7 +46,8 @@ public sealed class CreatePosts : Migration
                 -- [{name, contentType, width, height, bytes, sha256}], as the contract's Variant without its url.
                 variants      jsonb       not null default '[]',
                 -- The directory in the media store that holds this medium's files and nothing else.
-                storage_key   text        not null constraint media_storage_key unique,
+                storage_key   text        not null constraint media_storage_key unique
+                                          constraint media_storage_key_shape check (storage_key ~ '^[0-9a-f]{32}$'),
                 original_name text        not null default '' constraint media_original_name_length check (char_length(original_name) <= 255),
                 original_type text        not null,
                 original_bytes bigint     not null,

@@ -1,11 +1,22 @@
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Mvc;
+
 namespace InstaSlice.Features.Media;
 
 public static class MediaEndpoints
 {
-    public static void AddMedia(this WebApplicationBuilder builder) =>
-        builder.Services.AddSingleton<MediaUrls>().AddSingleton<Infrastructure.Storage.DiskStore>();
+    public static void MapMedia(this IEndpointRouteBuilder v1)
+    {
+        var media = v1.MapGroup("/media").WithTags("Media");
+        media
+            .MapPost("", UploadMedia.Handle)
+            .WithMetadata(new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes))
+            .WithMetadata(new AcceptsMetadata(["multipart/form-data"], typeof(UploadMediaForm)));
+        media.MapGet("/{id:id}", GetMedia.Handle).AllowAnonymous();
+        media.MapPatch("/{id:id}", EditMedia.Handle);
+        media.MapDelete("/{id:id}", DeleteMedia.Handle);
+    }
 
-    public static void MapMedia(this IEndpointRouteBuilder v1) => v1.MapGroup("/media").WithTags("Media");
-
-    public static void MapMediaFiles(this IEndpointRouteBuilder routes) => routes.MapGroup("/media").WithTags("Media");
+    public static void MapMediaFiles(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/media/{key}", GetMediaFile.Handle).WithTags("Media").AllowAnonymous();
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Http;
 
@@ -41,20 +42,26 @@ internal static class MediaView
             'durationMs', m.duration_ms, 'blurhash', m.blurhash, 'variants', m.variants)
         """;
 
+    /// <summary>Whether everyone may see it: <c>m</c> is on a post of <c>author</c>, its owner, who is not private.</summary>
+    public const string IsPublic = "(m.post_id is not null and author.visible and not author.is_private)";
+
+    /// <summary>Its owner's, and on a post also whoever's may see that. On no post it is its owner's alone.</summary>
+    public const string IsVisible = $"(({AuthorView.IsVisible}) and (m.post_id is not null or m.owner_id = @viewer))";
+
     private static readonly JsonSerializerOptions RowOptions = new(JsonSerializerDefaults.Web);
 
     /// <param name="json">One <see cref="Json"/>.</param>
     /// <param name="isPublic">Whether everyone may see it; if not, its URLs are signed for the viewer.</param>
     public static Medium Of(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
-        ToView(JsonSerializer.Deserialize<MediaRow>(json, RowOptions)!, isPublic, viewer, urls);
+        ToView(JsonSerializer.Deserialize<StoredMedium>(json, RowOptions)!, isPublic, viewer, urls);
 
     /// <summary>As <see cref="Of"/>, of a JSON array.</summary>
     public static IReadOnlyList<Medium> ListOf(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
         JsonSerializer
-            .Deserialize<List<MediaRow>>(json, RowOptions)!
+            .Deserialize<List<StoredMedium>>(json, RowOptions)!
             .ConvertAll(row => ToView(row, isPublic, viewer, urls));
 
-    private static Medium ToView(MediaRow row, bool isPublic, Viewer viewer, MediaUrls urls)
+    private static Medium ToView(StoredMedium row, bool isPublic, Viewer viewer, MediaUrls urls)
     {
         var variants = row.Variants.ConvertAll(file => new Variant(
             file.Name,
@@ -85,7 +92,7 @@ internal static class MediaView
         );
     }
 
-    private sealed record MediaRow(
+    private sealed record StoredMedium(
         long Id,
         string Kind,
         string Status,
@@ -95,6 +102,12 @@ internal static class MediaView
         string? Blurhash,
         List<StoredVariant> Variants
     );
+}
+
+/// <summary>A statement's answer of one medium.</summary>
+internal sealed record MediaRow(string Json, int Version, bool IsPublic)
+{
+    public Medium ToView(Viewer viewer, MediaUrls urls) => MediaView.Of(Json, IsPublic, viewer, urls);
 }
 
 /// <summary>A variant as the column <c>variants</c> holds it.</summary>

@@ -5,7 +5,7 @@ namespace InstaSlice.Infrastructure.Database;
 
 /// <summary>
 /// A child process that does not outlive this one, even when this one is killed: the kernel interrupts it then. It has a
-/// session of its own, so that Ctrl-C in a terminal does not reach it, and gives up root where this process is root.
+/// session of its own, so that Ctrl-C in a terminal does not reach it, and gives up root unless told to keep it.
 /// </summary>
 internal sealed class BoundProcess
 {
@@ -16,10 +16,14 @@ internal sealed class BoundProcess
     private readonly TaskCompletionSource<int> _ended = NewSource<int>();
     private Process? _process;
 
-    private BoundProcess(string[] command, Action<string> onLine) =>
+    private BoundProcess(string[] command, Action<string> onLine, bool keepRoot) =>
         // The kernel looks at the thread that forked, not at the process, so the child gets a thread that lives as long
         // as the child does. It reads what the child says meanwhile.
-        new Thread(() => Accompany(command, onLine)) { IsBackground = true, Name = Path.GetFileName(command[0]) }.Start();
+        new Thread(() => Accompany(command, onLine, keepRoot))
+        {
+            IsBackground = true,
+            Name = Path.GetFileName(command[0]),
+        }.Start();
 
     public int Id => _process!.Id;
 
@@ -27,8 +31,8 @@ internal sealed class BoundProcess
     public Task<int> Ended => _ended.Task;
 
     /// <summary>Starts a command; what it writes, be it output or error, goes to <paramref name="onLine"/>.</summary>
-    public static Task<BoundProcess> StartAsync(string[] command, Action<string> onLine) =>
-        new BoundProcess(command, onLine)._started.Task;
+    public static Task<BoundProcess> StartAsync(string[] command, Action<string> onLine, bool keepRoot = false) =>
+        new BoundProcess(command, onLine, keepRoot)._started.Task;
 
     public static async Task<(int ExitCode, string Output)> RunAsync(params string[] command)
     {
@@ -64,17 +68,22 @@ internal sealed class BoundProcess
         }
     }
 
-    private void Accompany(string[] command, Action<string> onLine)
+    private void Accompany(string[] command, Action<string> onLine, bool keepRoot)
     {
         try
         {
-            var start = new ProcessStartInfo("setsid", Wrap(command))
+            var start = new ProcessStartInfo("setsid", Wrap(command, keepRoot))
             {
+                UseShellExecute = false,
                 RedirectStandardOutput = true,
                 StandardOutputEncoding = System.Text.Encoding.UTF8,
                 WorkingDirectory = "/", // the current one may be closed to nobody
             };
-            foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToList())
+            foreach (
+                var name in start
+                    .Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal))
+                    .ToList()
+            )
             {
                 start.Environment.Remove(name);
             }
@@ -102,10 +111,12 @@ internal sealed class BoundProcess
         }
     }
 
-    private static string[] Wrap(string[] command) =>
+    private static string[] Wrap(string[] command, bool keepRoot) =>
         [
             "setpriv",
-            .. Environment.IsPrivilegedProcess ? [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"] : Array.Empty<string>(),
+            .. Environment.IsPrivilegedProcess && !keepRoot
+                ? [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"]
+                : Array.Empty<string>(),
             "--pdeathsig=INT",
             "--",
             // Had this process died before the line above took hold, nothing would end the child: then do not begin.

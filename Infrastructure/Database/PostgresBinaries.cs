@@ -1,11 +1,10 @@
 using System.ComponentModel;
-using System.Globalization;
-using System.Text.RegularExpressions;
+using InstaSlice.Infrastructure.Running;
 
 namespace InstaSlice.Infrastructure.Database;
 
 /// <summary>Where this machine keeps a PostgreSQL that can be run: a directory with <c>initdb</c> and <c>postgres</c>.</summary>
-internal sealed partial record PostgresBinaries(string Directory, int Major)
+internal sealed record PostgresBinaries(string Directory, int Major)
 {
     private const int OldestMajor = 15;
 
@@ -15,8 +14,10 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
     /// <summary>Where <c>./dev setup</c> puts its copy when it cannot install a package; keep the two in step.</summary>
     private static string Cached =>
         Path.Combine(
-            Environment.IsPrivilegedProcess ? "/var/cache" // root's home is closed to nobody, as whom PostgreSQL runs
-                : NonEmpty("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+            Environment.IsPrivilegedProcess
+                ? "/var/cache" // root's home is closed to nobody, as whom PostgreSQL runs
+                : NonEmpty("XDG_CACHE_HOME")
+                    ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
             "instaslice/postgresql/bin"
         );
 
@@ -33,23 +34,21 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
             }
 
             var (exitCode, version) = await AskVersionAsync(found.Postgres);
-            if (exitCode != 0)
-            {
-                refused.Add($"{directory} ({version})");
-            }
-            else if (Version().Match(version) is { Success: true } match && int.Parse(match.ValueSpan, CultureInfo.InvariantCulture) is var major and >= OldestMajor)
+            if (exitCode == 0 && MajorOf(version) is >= OldestMajor and var major)
             {
                 return found with { Major = major };
             }
-            else
-            {
-                refused.Add($"{directory} ({version} is too old)");
-            }
+
+            refused.Add($"{directory} ({version})");
         }
 
-        throw new PrivatePostgresException(
+        throw new StartupException(
             $"PostgreSQL {OldestMajor} or newer is missing: no initdb and postgres in "
-                + (given is null ? $"/usr/lib/postgresql/*/bin, the PATH and {Cached}" : $"INSTASLICE_PG_BIN, which is {given}")
+                + (
+                    given is null
+                        ? $"/usr/lib/postgresql/*/bin, the PATH and {Cached}"
+                        : $"INSTASLICE_PG_BIN, which is {given}"
+                )
                 + (refused.Count > 0 ? $"; of no use: {string.Join(", ", refused)}" : "")
                 + ". Run ./dev setup, or: apt-get install postgresql"
         );
@@ -60,7 +59,9 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
         const string Debian = "/usr/lib/postgresql";
         var packaged = System.IO.Directory.Exists(Debian) ? System.IO.Directory.GetDirectories(Debian) : [];
         return packaged
-            .OrderByDescending(directory => int.TryParse(Path.GetFileName(directory), CultureInfo.InvariantCulture, out var major) ? major : 0)
+            .OrderByDescending(directory =>
+                int.TryParse(Path.GetFileName(directory), provider: null, out var major) ? major : 0
+            )
             .Select(directory => Path.Combine(directory, "bin"))
             .Concat((NonEmpty("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Where(Path.IsPathRooted))
             .Append(Cached);
@@ -74,12 +75,16 @@ internal sealed partial record PostgresBinaries(string Directory, int Major)
         }
         catch (Win32Exception)
         {
-            throw new PrivatePostgresException("setsid and setpriv are missing: apt-get install util-linux");
+            throw new StartupException("setsid and setpriv are missing: apt-get install util-linux");
         }
     }
 
-    private static string? NonEmpty(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+    /// <param name="version">Such as <c>postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)</c>.</param>
+    private static int MajorOf(string version) =>
+        version.Split(' ') is [_, "(PostgreSQL)", var number, ..]
+            ? int.Parse(string.Concat(number.TakeWhile(char.IsAsciiDigit)), provider: null)
+            : 0;
 
-    [GeneratedRegex(@"(?<=\(PostgreSQL\) )\d+")]
-    private static partial Regex Version();
+    private static string? NonEmpty(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 }

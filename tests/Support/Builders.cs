@@ -35,7 +35,10 @@ public static class Builders
                 hash = RandomNumberGenerator.GetBytes(32),
             }
         );
-        var (profile, session) = (long.Parse(ids.Split(' ')[0]), long.Parse(ids.Split(' ')[1]));
+        var (profile, session) = (
+            long.Parse(ids.Split(' ')[0], CultureInfo.InvariantCulture),
+            long.Parse(ids.Split(' ')[1], CultureInfo.InvariantCulture)
+        );
         var token = service.Services.GetRequiredService<AccessTokens>().Issue(new Viewer(profile, session));
         return new Client(service, token, profile, username);
     }
@@ -47,7 +50,7 @@ public static class Builders
                 InsertMedia,
                 new { owner = owner.Id, key = RandomNumberGenerator.GetBytes(16) }
             )
-        ).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        ).ToString(CultureInfo.InvariantCulture);
 
     public static async Task<string> PostAsync(Service service, Client author, string caption = "") =>
         (

@@ -18,7 +18,7 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
     public string ConnectionString { get; private set; } = "";
 
     /// <summary>Where media lie; the service's own, and shared by all of its instances.</summary>
-    public string DataDirectory { get; } = Directory.CreateTempSubdirectory("instaslice-test-").FullName;
+    public string DataDirectory { get; } = postgres.CreateDirectory();
 
     public Uri Address => _apps[0].Address;
 

@@ -1,0 +1,68 @@
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Net.Http.Headers;
+using Npgsql;
+
+namespace InstaSlice.Features.Media;
+
+internal static class GetMediaFile
+{
+    private const string Sql = $"""
+        select m.storage_key, file."contentType" as content_type, file.sha256, {MediaView.IsPublic} or shown.as_avatar as is_public
+        from media m
+        join profiles author on author.id = m.owner_id
+        cross join lateral jsonb_to_recordset(m.variants) as file (name text, "contentType" text, sha256 text)
+        cross join lateral (select @variant = 'small' and author.avatar_media_id = m.id as as_avatar) shown
+        where m.id = @id and file.name = @variant and author.visible and ({MediaView.IsVisible} or shown.as_avatar)
+        """;
+
+    /// <summary>
+    /// The bytes, by the same rule as the post that they are on, decided anew at each request. What everyone may see has one URL that
+    /// stays; anything else is reached only through a URL that the API signed for one viewer.
+    /// </summary>
+    public static async Task<Results<FileStreamHttpResult, Missing>> Handle(
+        string key,
+        HttpContext context,
+        MediaUrls urls,
+        DiskStore store,
+        NpgsqlDataSource db,
+        CancellationToken cancel
+    )
+    {
+        var (id, variant) = Split(key);
+        var row = await db.FirstAsync<Row>(
+            Sql,
+            new
+            {
+                id,
+                variant,
+                viewer = urls.ViewerOf(context.Request).Id,
+            },
+            cancel
+        );
+        if (row is null || store.OpenRead(row.StorageKey, variant) is not { } file)
+            return new Missing();
+
+        var headers = context.Response.Headers;
+        headers.CacheControl = row.IsPublic ? "public, max-age=60" : "private, no-store";
+        // A token changes nothing here, so that what is public is cached once for everybody.
+        headers.Vary = default;
+        headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin";
+        return TypedResults.File(
+            file,
+            row.ContentType,
+            enableRangeProcessing: true,
+            entityTag: new EntityTagHeaderValue($"\"{row.Sha256}\"")
+        );
+    }
+
+    private static (long Id, string Variant) Split(string key) =>
+        key.IndexOf('-', StringComparison.Ordinal) is > 0 and var dash && Id.TryParse(key[..dash], out var id)
+            ? (id.Value, key[(dash + 1)..])
+            : (0, "");
+
+    private sealed record Row(string StorageKey, string ContentType, string Sha256, bool IsPublic);
+}

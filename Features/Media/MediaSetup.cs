@@ -1,0 +1,17 @@
+using InstaSlice.Infrastructure.Running;
+using InstaSlice.Infrastructure.Storage;
+
+namespace InstaSlice.Features.Media;
+
+public static class MediaSetup
+{
+    public static void AddMedia(this WebApplicationBuilder builder)
+    {
+        var directory = DataDirectory.Of(builder.Configuration);
+        builder.Services.AddSingleton(new DiskStore(Path.Combine(directory, "media")));
+        builder.Services.AddSingleton(new ScratchSpace(Path.Combine(directory, "uploads")));
+        builder.Services.AddSingleton<ImagePipeline>();
+        builder.Services.AddSingleton<MediaUrls>();
+        builder.Services.AddHostedService<SweepMedia>();
+    }
+}

@@ -1,0 +1,187 @@
+using System.Security.Cryptography;
+using System.Text;
+using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Storage;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+
+namespace InstaSlice.Features.Media;
+
+/// <summary>
+/// The multipart body of an upload, written to a scratch file while it arrives; what is too large or of the wrong kind is refused
+/// as soon as that shows. Each part counts, in its order, for what makes two requests the same; the boundary between them does not.
+/// </summary>
+/// <remarks>https://www.rfc-editor.org/rfc/rfc7578</remarks>
+internal sealed class MediaUpload
+{
+    public const int MaximumRequestBytes = MaximumFileBytes + (64 * 1024);
+    private const int MaximumFileBytes = 20 * 1024 * 1024;
+    private const int MaximumAltText = 1500;
+    private const int MaximumParts = 8;
+
+    private readonly IncrementalHash _parts = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly IncrementalHash _file = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    private bool HasFile { get; set; }
+
+    public string AltText { get; private set; } = "";
+
+    /// <summary>What the client called the file; for its owner's export, and never part of a path.</summary>
+    public string FileName { get; private set; } = "";
+
+    public long Bytes { get; private set; }
+
+    public byte[] Sha256 { get; private set; } = [];
+
+    /// <summary>Stands for the request; for the Idempotency-Key.</summary>
+    public byte[] PartsHash { get; private set; } = [];
+
+    /// <summary>Reads the request to its end.</summary>
+    /// <returns>The upload, or why it is refused: <see cref="MediaRefused"/> or <see cref="InvalidRequest"/>.</returns>
+    public static async Task<(MediaUpload? Upload, IResult? Refusal)> ReceiveAsync(
+        HttpRequest request,
+        ScratchDirectory scratch,
+        CancellationToken cancel
+    )
+    {
+        var boundary = MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            ? HeaderUtilities.RemoveQuotes(type.Boundary).Value
+            : null;
+        if (string.IsNullOrEmpty(boundary) || boundary.Length > 70)
+            return (
+                null,
+                new InvalidRequest("file", "The multipart/form-data needs a boundary of 1 to 70 characters.")
+            );
+
+        var upload = new MediaUpload();
+        try
+        {
+            var reader = new MultipartReader(boundary, request.Body)
+            {
+                HeadersCountLimit = 8,
+                HeadersLengthLimit = 8 * 1024,
+            };
+            var parts = 0;
+            while (await reader.ReadNextSectionAsync(cancel) is { } part)
+            {
+                if (++parts > MaximumParts)
+                    return (null, new InvalidRequest("file", $"At most {MaximumParts} parts are taken."));
+                if (await upload.TakeAsync(part, scratch, cancel) is { } refusal)
+                    return (null, refusal);
+            }
+        }
+        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            return (null, TooLarge);
+        }
+        catch (Exception e)
+            when (e is InvalidDataException or IOException { InnerException: null } and not BadHttpRequestException
+                && !cancel.IsCancellationRequested
+            )
+        {
+            return (null, new InvalidRequest("file", "The multipart/form-data is not well formed, or ends too early."));
+        }
+        if (!upload.HasFile)
+            return (null, new InvalidRequest("file", "Must be given."));
+        upload.PartsHash = upload._parts.GetHashAndReset();
+        return (upload, null);
+    }
+
+    private static MediaRefused TooLarge { get; } =
+        new(
+            MediaRefused.TooLarge,
+            $"An image may have {MaximumFileBytes / 1024 / 1024} MiB, and nothing else in the request more than a few lines."
+        );
+
+    private async Task<IResult?> TakeAsync(MultipartSection part, ScratchDirectory scratch, CancellationToken cancel)
+    {
+        if (
+            !ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition)
+            || !disposition.IsFormDisposition() && !disposition.IsFileDisposition()
+        )
+            return new InvalidRequest("file", "Each part needs a Content-Disposition: form-data with a name.");
+        _parts.AppendData(Encoding.UTF8.GetBytes($"{part.ContentDisposition}\n{part.ContentType}\n"));
+        var result = HeaderUtilities.RemoveQuotes(disposition.Name).Value switch
+        {
+            "file" when !HasFile => await TakeFileAsync(part, disposition, scratch, cancel),
+            "file" => new InvalidRequest("file", "Must be given once."),
+            "altText" => await TakeAltTextAsync(part, cancel),
+            var other => new InvalidRequest(
+                other is { Length: > 0 and <= 64 } ? other : "file",
+                "There is no such part; allowed are file, altText."
+            ),
+        };
+        _parts.AppendData("\n"u8);
+        return result;
+    }
+
+    private async Task<IResult?> TakeFileAsync(
+        MultipartSection part,
+        ContentDispositionHeaderValue disposition,
+        ScratchDirectory scratch,
+        CancellationToken cancel
+    )
+    {
+        HasFile = true;
+        FileName = NameOf(disposition);
+        await using var file = new FileStream(
+            scratch.File(ImagePipeline.Original),
+            FileMode.CreateNew,
+            FileAccess.Write,
+            FileShare.None,
+            bufferSize: 0
+        );
+        var buffer = new byte[64 * 1024];
+        while (
+            await part.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel)
+                is > 0
+                    and var read
+        )
+        {
+            if (Bytes == 0 && ImageHeader.Sniff(buffer.AsSpan(0, read)) is null)
+                return MediaRefused.Of(ImagePipeline.TypeUnsupported);
+            Bytes += read;
+            if (Bytes > MaximumFileBytes)
+                return TooLarge;
+            _parts.AppendData(buffer, 0, read);
+            _file.AppendData(buffer, 0, read);
+            await file.WriteAsync(buffer.AsMemory(0, read), cancel);
+        }
+        Sha256 = _file.GetHashAndReset();
+        return Bytes == 0 ? MediaRefused.Of(ImagePipeline.TypeUnsupported) : null;
+    }
+
+    private async Task<IResult?> TakeAltTextAsync(MultipartSection part, CancellationToken cancel)
+    {
+        var buffer = new byte[RequestBody.MaximumBytes];
+        var read = await part.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel);
+        if (read == buffer.Length)
+            return new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.");
+        _parts.AppendData(buffer, 0, read);
+        try
+        {
+            AltText = Text.Clean(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(buffer, 0, read));
+        }
+        catch (Exception e) when (e is FormatException or DecoderFallbackException)
+        {
+            return new InvalidRequest("altText", e is FormatException ? e.Message : "The text is not valid Unicode.");
+        }
+        return Text.Length(AltText) > MaximumAltText
+            ? new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.")
+            : null;
+    }
+
+    private static string NameOf(ContentDispositionHeaderValue disposition)
+    {
+        var given = disposition.FileNameStar.HasValue
+            ? disposition.FileNameStar
+            : HeaderUtilities.RemoveQuotes(disposition.FileName);
+        var name = new string([
+            .. (given.Value ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c) && c is not ('/' or '\\')),
+        ]);
+        return name.Length <= 255 ? name : name[^255..];
+    }
+}
+
+/// <summary>The form, for the OpenAPI document.</summary>
+public sealed record UploadMediaForm(IFormFile File, [property: TextLength(1500)] string? AltText = null);

@@ -1,0 +1,375 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using InstaSlice.Features.Media;
+using InstaSlice.Infrastructure.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+using static InstaSlice.Tests.Features.Media.TestImages;
+
+namespace InstaSlice.Tests.Features.Media;
+
+public sealed class ImagePipelineTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("instaslice-test-").FullName;
+    private readonly ScratchDirectory _scratch;
+    private readonly ImagePipeline _pipeline = new(NullLogger<ImagePipeline>.Instance);
+
+    public ImagePipelineTests() => _scratch = new ScratchSpace(Path.Combine(_root, "scratch")).Create();
+
+    public void Dispose()
+    {
+        _scratch.Dispose();
+        _pipeline.Dispose();
+        Directory.Delete(_root, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_large_photograph_becomes_three_sizes_that_say_what_they_are()
+    {
+        var ready = await Ready(Draw(_root, "jpg", 3000, 2000, Corners(3000, 2000)));
+
+        Assert.Equal("image/jpeg", ready.OriginalContentType);
+        Assert.Equal(
+            ["large.webp", "medium.webp", "original", "small.webp"],
+            Directory.EnumerateFiles(_scratch.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(["large 1440x960", "medium 640x427", "small 320x213"], ready.Variants.Select(Size));
+        foreach (var variant in ready.Variants)
+        {
+            var bytes = Bytes(variant.Path);
+            Assert.Equal(bytes.Length, variant.Bytes);
+            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), variant.Sha256);
+            Assert.Equal("image/webp", variant.ContentType);
+            AssertCorners(variant);
+        }
+    }
+
+    [Theory]
+    [InlineData(1000, 4000, "large 450x1800", "medium 160x640", "small 80x320")]
+    [InlineData(500, 300, "large 500x300", "medium 500x300", "small 320x192")]
+    [InlineData(6000, 2, "large 1440x1", "medium 640x1", "small 320x1")]
+    [InlineData(1, 1, "large 1x1", "medium 1x1", "small 1x1")]
+    public async Task No_size_leaves_its_box_or_exceeds_the_original(int width, int height, params string[] sizes)
+    {
+        var ready = await Ready(Draw(_root, "png", width, height, (_, _) => Rgb.Red));
+        Assert.Equal(sizes, ready.Variants.Select(Size));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(8)]
+    public async Task Every_orientation_comes_out_upright_and_no_metadata_comes_out(int orientation)
+    {
+        const int Width = 900;
+        const int Height = 600;
+        var upright = Corners(Width, Height);
+        var isTurned = orientation >= 5;
+        var stored = Draw(
+            _root,
+            "jpg",
+            isTurned ? Height : Width,
+            isTurned ? Width : Height,
+            (x, y) =>
+                orientation switch
+                {
+                    1 => upright(x, y),
+                    2 => upright(Width - 1 - x, y),
+                    3 => upright(Width - 1 - x, Height - 1 - y),
+                    4 => upright(x, Height - 1 - y),
+                    5 => upright(y, x),
+                    6 => upright(Width - 1 - y, x),
+                    7 => upright(Width - 1 - y, Height - 1 - x),
+                    _ => upright(y, Height - 1 - x),
+                }
+        );
+        var jpeg = WithMetadata(Bytes(stored), orientation);
+        var ready = await Ready(jpeg);
+
+        Assert.Equal(["large 900x600", "medium 640x427", "small 320x213"], ready.Variants.Select(Size));
+        Assert.All(ready.Variants, AssertCorners);
+        foreach (var variant in ready.Variants)
+        {
+            var text = Text(variant);
+            Assert.DoesNotContain("SECRET", text, StringComparison.Ordinal);
+            Assert.Equal(["VP8 "], Chunks(variant.Path).Except(["VP8X", "ALPH"]));
+        }
+    }
+
+    [Theory]
+    [InlineData("png")]
+    [InlineData("webp")]
+    public async Task Metadata_of_other_formats_does_not_come_out_either(string suffix)
+    {
+        File.WriteAllBytes(
+            Path.Combine(_root, "secret.jpg"),
+            WithMetadata(Bytes(Draw(_root, "jpg", 300, 200, Corners(300, 200))), 1)
+        );
+        Vips(_root, "copy", "secret.jpg", $"secret.{suffix}");
+        var bytes = Bytes(Path.Combine(_root, $"secret.{suffix}"));
+        Assert.Contains("SECRET", Encoding.Latin1.GetString(bytes), StringComparison.Ordinal);
+
+        var ready = await Ready(bytes);
+        foreach (var variant in ready.Variants)
+            Assert.DoesNotContain("SECRET", Text(variant), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("p3", "icc_transform", "image.png", "profiled.jpg", "p3", "--embedded")]
+    [InlineData("CMYK", "icc_export", "image.png", "profiled.jpg", "--output-profile", "cmyk")]
+    [InlineData("16 bits", "colourspace", "image.png", "profiled.png", "rgb16")]
+    [InlineData("WebP", "webpsave", "image.png", "profiled.webp", "--profile", "srgb")]
+    public async Task Colours_stay_what_they_are(string space, params string[] conversion)
+    {
+        var colours = new[]
+        {
+            new Rgb(160, 120, 90),
+            new Rgb(30, 28, 26),
+            new Rgb(120, 140, 150),
+            new Rgb(225, 220, 210),
+        };
+        Draw(_root, "png", 400, 100, (x, _) => colours[x / 100]);
+        Vips(_root, conversion);
+
+        var ready = await Ready(Path.Combine(_root, conversion[2]));
+        var pixel = Read(ready.Variants[0].Path, 400);
+        for (var i = 0; i < colours.Length; i++)
+            Assert.True(
+                pixel((i * 100) + 50, 50).IsNear(colours[i]),
+                $"{space}: {colours[i]} became {pixel((i * 100) + 50, 50)}"
+            );
+    }
+
+    [Fact]
+    public async Task Colours_without_a_profile_are_srgb_in_the_shadows_too()
+    {
+        var ready = await Ready(
+            Draw(_root, "png", 400, 100, (x, _) => new Rgb((byte)(x / 8), (byte)(x / 8), (byte)(x / 8)))
+        );
+        var pixel = Read(ready.Variants[0].Path, 400);
+        for (var x = 4; x < 400; x += 8)
+            Assert.True(
+                pixel(x, 50).IsNear(new Rgb((byte)(x / 8), (byte)(x / 8), (byte)(x / 8)), 4),
+                $"{x / 8} became {pixel(x, 50)}"
+            );
+    }
+
+    [Fact]
+    public async Task Grey_is_taken_also_with_a_profile_that_does_not_fit()
+    {
+        Draw(_root, "png", 100, 100, (_, _) => new Rgb(90, 90, 90));
+        Vips(_root, "colourspace", "image.png", "grey.v", "b-w");
+        Vips(_root, "jpegsave", "grey.v", "grey.jpg", "--profile", "srgb");
+
+        var ready = await Ready(Path.Combine(_root, "grey.jpg"));
+        Assert.True(Read(ready.Variants[0].Path, 100)(50, 50).IsNear(new Rgb(90, 90, 90)));
+    }
+
+    [Fact]
+    public async Task Transparency_stays()
+    {
+        Draw(_root, "png", 200, 100, (_, _) => Rgb.Red);
+        Draw(_root, "tif", 200, 100, (x, _) => x < 100 ? default : Rgb.White);
+        Vips(_root, "extract_band", "image.tif", "alpha.v", "0");
+        Vips(_root, "bandjoin", "image.png alpha.v", "transparent.png");
+
+        var ready = await Ready(Path.Combine(_root, "transparent.png"));
+        Assert.Equal("0", Vips(_root, "getpoint", ready.Variants[0].Path, "50", "50").Split(' ')[3]);
+        Assert.Contains("ALPH", Chunks(ready.Variants[2].Path));
+    }
+
+    [Theory]
+    [InlineData("gif")]
+    [InlineData("webp")]
+    public async Task An_animation_stays_one_in_every_size(string suffix)
+    {
+        var gif = Gif(
+            800,
+            600,
+            loops: 3,
+            new Frame(0, 0, 800, 600, 0, 10),
+            new Frame(400, 300, 300, 200, 1, 25),
+            new Frame(0, 0, 800, 600, 2, 100)
+        );
+        File.WriteAllBytes(Path.Combine(_root, "moving.gif"), gif);
+        if (suffix == "webp")
+            Vips(_root, "webpsave", "moving.gif[n=-1]", "moving.webp");
+
+        var ready = await Ready(Path.Combine(_root, "moving." + suffix));
+        Assert.Equal($"image/{suffix}", ready.OriginalContentType);
+        Assert.Equal(["large 800x600", "medium 640x480", "small 320x240"], ready.Variants.Select(Size));
+        foreach (var variant in ready.Variants)
+        {
+            var all = variant.Path + "[n=-1]";
+            string Header(string field) => Run(_root, "vipsheader", "-f", field, all);
+            Assert.Equal("3", Header("n-pages"));
+            Assert.Equal("100 250 1000", Header("delay"));
+            Assert.Equal("4", Header("loop"));
+            var pixel = Read(all, variant.Width);
+            var (left, right) = (variant.Width / 10, variant.Width * 6 / 10);
+            Assert.True(pixel(left, variant.Height / 10).IsNear(Rgb.Red));
+            Assert.True(pixel(right, variant.Height + (variant.Height * 6 / 10)).IsNear(Rgb.Green));
+            Assert.True(pixel(left, (variant.Height * 2) + (variant.Height / 10)).IsNear(Rgb.Blue));
+        }
+    }
+
+    [Fact]
+    public async Task An_animation_of_one_frame_is_a_picture()
+    {
+        var ready = await Ready(Gif(20, 10, loops: 0, new Frame(0, 0, 20, 10, 3)));
+        Assert.Equal(["large 20x10", "medium 20x10", "small 20x10"], ready.Variants.Select(Size));
+        Assert.DoesNotContain("ANIM", Chunks(ready.Variants[0].Path));
+    }
+
+    [Theory]
+    [InlineData("""<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>""")]
+    [InlineData("<?xml version=\"1.0\"?><svg/>")]
+    [InlineData("<!doctype html><script>alert(1)</script>")]
+    [InlineData("%PDF-1.7\n%")]
+    [InlineData("II*\0\u0008\0\0\0")]
+    [InlineData("BM\u0046\0\0\0\0\0\0\0")]
+    [InlineData("PK\u0003\u0004")]
+    [InlineData("RIFF\u0024\0\0\0WAVEfmt ")]
+    [InlineData("\u0000\u0000\u0000\u0018ftypheic\0\0\0\0mif1heic")]
+    [InlineData("#EXTM3U\n")]
+    [InlineData("GIF")]
+    [InlineData("")]
+    public async Task What_is_no_image_is_unsupported(string content) =>
+        await Refused(MediaRefusal.TypeUnsupported, Encoding.Latin1.GetBytes(content));
+
+    [Fact]
+    public async Task A_bomb_is_refused_at_once()
+    {
+        byte[] gif = Gif(50_000, 50_000, null, new Frame(0, 0, 1, 1, 0));
+        var start = Stopwatch.GetTimestamp();
+        await Refused(MediaRefusal.TooLarge, PngThatClaims(30_000, 30_000));
+        await Refused(MediaRefusal.TooLarge, gif);
+        await Refused(MediaRefusal.TooLarge, Gif(1, 1, null, new Frame(30_000, 30_000, 20_000, 1, 0)));
+        await Refused(MediaRefusal.TooLarge, Gif(1000, 1000, 0, Enumerable.Repeat(new Frame(0, 0, 1, 1, 0), 101)));
+        await Refused(MediaRefusal.TooLarge, Gif(1, 1, 0, Enumerable.Repeat(new Frame(0, 0, 1, 1, 0), 10_000)));
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(1));
+    }
+
+    [Theory]
+    [InlineData("jpg")]
+    [InlineData("png")]
+    [InlineData("webp")]
+    [InlineData("gif")]
+    public async Task What_is_cut_off_anywhere_is_unreadable(string suffix)
+    {
+        const int Steps = 12;
+        var whole =
+            suffix == "gif"
+                ? Gif(200, 150, 0, new Frame(0, 0, 200, 150, 0), new Frame(0, 0, 200, 150, 1))
+                : Bytes(Draw(_root, suffix, 200, 150, Corners(200, 150)));
+        for (var step = 1; step < Steps; step++)
+            await Refused(
+                MediaRefusal.Unreadable,
+                whole[..(ImageHeader.SniffedBytes + ((whole.Length - ImageHeader.SniffedBytes) * step / Steps))]
+            );
+    }
+
+    [Fact]
+    public async Task A_jpeg_that_lost_bytes_in_its_middle_is_unreadable()
+    {
+        var noise = new Random(1);
+        var jpeg = Bytes(
+            Draw(
+                _root,
+                "jpg",
+                300,
+                300,
+                (_, _) => new Rgb((byte)noise.Next(256), (byte)noise.Next(256), (byte)noise.Next(256))
+            )
+        );
+        await Refused(MediaRefusal.Unreadable, [.. jpeg[..(jpeg.Length / 2)], .. jpeg[(jpeg.Length * 3 / 4)..]]);
+    }
+
+    [Fact]
+    public async Task A_png_with_a_wrong_checksum_is_unreadable()
+    {
+        var png = Bytes(Draw(_root, "png", 100, 100, Corners(100, 100)));
+        png[^20] ^= 0xFF;
+        await Refused(MediaRefusal.Unreadable, png);
+    }
+
+    [Fact]
+    public async Task A_gif_without_a_frame_is_unreadable() =>
+        await Refused(MediaRefusal.Unreadable, Gif(10, 10, null));
+
+    [Fact]
+    public async Task What_follows_the_image_does_not_come_out()
+    {
+        var jpeg = Bytes(Draw(_root, "jpg", 100, 100, Corners(100, 100)));
+        var ready = await Ready([.. jpeg, .. "PK\u0003\u0004<script>SECRET</script>"u8]);
+        foreach (var variant in ready.Variants)
+            Assert.DoesNotContain("SECRET", Text(variant), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Cancelling_ends_the_work_at_once()
+    {
+        File.WriteAllBytes(
+            _scratch.File(ImagePipeline.Original),
+            Bytes(Draw(_root, "png", 4000, 3000, Corners(4000, 3000), "[compression=1]"))
+        );
+        using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(30));
+        var start = Stopwatch.GetTimestamp();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            _pipeline.ProcessAsync(_scratch, cancelled.Token)
+        );
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2));
+    }
+
+    private static byte[] Bytes(string path) => File.ReadAllBytes(path);
+
+    private static string Text(ImageVariant variant) => File.ReadAllText(variant.Path, Encoding.Latin1);
+
+    private static string Size(ImageVariant variant) => $"{variant.Name} {variant.Width}x{variant.Height}";
+
+    private async Task<ImageReady> Ready(string path) => await Ready(Bytes(path));
+
+    private async Task<ImageReady> Ready(byte[] upload)
+    {
+        File.WriteAllBytes(_scratch.File(ImagePipeline.Original), upload);
+        return Assert.IsType<ImageReady>(await _pipeline.ProcessAsync(_scratch, TestContext.Current.CancellationToken));
+    }
+
+    private async Task Refused(MediaRefusal reason, byte[] upload)
+    {
+        File.WriteAllBytes(_scratch.File(ImagePipeline.Original), upload);
+        var result = await _pipeline.ProcessAsync(_scratch, TestContext.Current.CancellationToken);
+        Assert.Equal(reason, Assert.IsType<ImageRefused>(result).Reason);
+    }
+
+    private static void AssertCorners(ImageVariant variant)
+    {
+        var pixel = Read(variant.Path, variant.Width);
+        var (left, right) = (variant.Width / 5, variant.Width * 4 / 5);
+        var (top, bottom) = (variant.Height / 5, variant.Height * 4 / 5);
+        Assert.Equal(
+            [true, true, true, true],
+            [
+                pixel(left, top).IsNear(Rgb.Red),
+                pixel(right, top).IsNear(Rgb.Green),
+                pixel(left, bottom).IsNear(Rgb.Blue),
+                pixel(right, bottom).IsNear(Rgb.White),
+            ]
+        );
+    }
+
+    private static List<string> Chunks(string webp)
+    {
+        var bytes = File.ReadAllBytes(webp);
+        var types = new List<string>();
+        for (var at = 12; at < bytes.Length; at += 8 + ((BitConverter.ToInt32(bytes, at + 4) + 1) & ~1))
+            types.Add(Encoding.ASCII.GetString(bytes, at, 4));
+        Assert.Equal(bytes.Length - 8, BitConverter.ToInt32(bytes, 4));
+        return types;
+    }
+}
