@@ -9,6 +9,7 @@ public sealed class ETagTests(Service service) : ServiceTest(service)
     private Client _author = null!;
     private string _post = "";
     private string _comment = "";
+    private string _medium = "";
 
     public override async ValueTask InitializeAsync()
     {
@@ -16,9 +17,10 @@ public sealed class ETagTests(Service service) : ServiceTest(service)
         _author = await SignUpAsync("author");
         _post = await Builders.PostAsync(Service, _author, "first");
         _comment = await Builders.CommentAsync(_author, _post, "first");
+        _medium = await Builders.AddMediaAsync(Service, _author);
     }
 
-    public static TheoryData<string> Resources => ["post", "comment", "profile"];
+    public static TheoryData<string> Resources => ["post", "comment", "profile", "medium"];
 
     [Theory]
     [MemberData(nameof(Resources))]
@@ -159,6 +161,7 @@ public sealed class ETagTests(Service service) : ServiceTest(service)
             {
                 "post" => new { caption = text },
                 "comment" => new { text },
+                "medium" => new { altText = text },
                 _ => (object)new { bio = text },
             },
             ifMatch is null ? [] : [("If-Match", ifMatch)]
@@ -169,6 +172,7 @@ public sealed class ETagTests(Service service) : ServiceTest(service)
         {
             "post" => $"/v1/posts/{_post}",
             "comment" => $"/v1/comments/{_comment}",
+            "medium" => $"/v1/media/{_medium}",
             _ => "/v1/profiles/me",
         };
 

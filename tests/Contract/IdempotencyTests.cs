@@ -102,7 +102,7 @@ public sealed class IdempotencyTests(Service service) : ServiceTest(service)
 
         (await _author.PostAsync("/v1/posts/1/comments", body, Key("k"))).Expect(HttpStatusCode.NotFound);
         (await _author.PostAsync(path, "{}", Key("k"))).Expect(HttpStatusCode.BadRequest);
-        (await _author.PostAsync("/v1/posts", new { mediaIds = new[] { "1" } }, Key("k"))).Expect(
+        (await _author.PostAsync("/v1/posts", """{"mediaIds":["1"]}""", Key("k"))).Expect(
             HttpStatusCode.UnprocessableEntity,
             "media_not_usable"
         );

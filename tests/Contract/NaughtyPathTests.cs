@@ -13,6 +13,8 @@ public sealed class NaughtyPathTests(Service service) : ServiceTest(service)
     [InlineData("/v1/profiles/{0}/posts")]
     [InlineData("/v1/posts/{0}")]
     [InlineData("/v1/comments/{0}/replies")]
+    [InlineData("/media/{0}")]
+    [InlineData("/media/1-large?viewer={0}&expires=9999999999&signature={0}")]
     [InlineData("/v1/profiles/author/posts?limit={0}")]
     [InlineData("/v1/profiles/author/posts?cursor={0}")]
     public async Task A_naughty_string_in_a_path_or_a_query_is_no_fault_of_the_service(string path)

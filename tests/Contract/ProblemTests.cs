@@ -49,7 +49,13 @@ public sealed class ProblemTests(Service service) : ServiceTest(service)
 
         foreach (
             var path in (string[])
-                ["/v1/posts/{0}", "/v1/comments/{0}", "/v1/posts/{0}/comments", "/v1/comments/{0}/likes"]
+                [
+                    "/v1/posts/{0}",
+                    "/v1/comments/{0}",
+                    "/v1/posts/{0}/comments",
+                    "/v1/comments/{0}/likes",
+                    "/v1/media/{0}",
+                ]
         )
             (await Anonymous.GetAsync(path.Replace("{0}", id))).Expect(HttpStatusCode.NotFound, "not_found");
         foreach (var path in (string[])["/v1/posts/{0}/like", "/v1/comments/{0}/like"])

@@ -16,10 +16,12 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
     [
         "GET /health/live",
         "GET /health/ready",
+        "GET /media/{key}",
         "GET /openapi/{documentName}.json",
         "GET /v1/comments/{id}",
         "GET /v1/comments/{id}/likes",
         "GET /v1/comments/{id}/replies",
+        "GET /v1/media/{id}",
         "GET /v1/posts/{id}",
         "GET /v1/posts/{id}/comments",
         "GET /v1/posts/{id}/likes",
@@ -83,6 +85,7 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
     private static string PathOf(string pattern) =>
         pattern
             .Replace("{id}", "1", StringComparison.Ordinal)
+            .Replace("{key}", "1-large", StringComparison.Ordinal)
             .Replace("{documentName}", "v1", StringComparison.Ordinal)
             .Replace("{username}", "nobody", StringComparison.Ordinal);
 

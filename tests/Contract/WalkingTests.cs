@@ -83,7 +83,7 @@ public sealed class WalkingTests(Service service) : ServiceTest(service)
             Assert.Equal(list.Ids.OrderByDescending(long.Parse), await WalkAsync(list, limit));
     }
 
-    private async Task<List<string>> WalkAsync(List list, int limit, Func<string, Task>? between = null)
+    private static async Task<List<string>> WalkAsync(List list, int limit, Func<string, Task>? between = null)
     {
         var seen = new List<string>();
         var url = $"{list.Path}?limit={limit}";

@@ -56,6 +56,9 @@ internal static partial class Statements
         return [];
     }
 
-    [GeneratedRegex(@"\A\s*(with|select|insert into|update|delete from)\s", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(
+        @"\A\s*(with|select|insert into|update|delete from)\s",
+        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture
+    )]
     private static partial Regex Whole();
 }
