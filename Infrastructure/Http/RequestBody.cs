@@ -1,4 +1,4 @@
-using System.Text;
+using Microsoft.Net.Http.Headers;
 
 namespace InstaSlice.Infrastructure.Http;
 
@@ -16,19 +16,15 @@ internal sealed class RequestBody(ReadOnlyMemory<byte> bytes)
     {
         if (context.Request.HasJsonContentType())
         {
-            // Another encoding would be transcoded on the way, or fail on it; JSON between systems is UTF-8 (RFC 8259, 8.1).
+            // JSON is UTF-8 (RFC 8259). The framework would transcode other charsets, and fail on one that it does not know.
+            var charset = MediaTypeHeaderValue.Parse(context.Request.ContentType).Charset;
             if (
-                context.Request.GetTypedHeaders().ContentType is { Charset.HasValue: true } type
-                && type.Encoding is not UTF8Encoding
+                charset.HasValue
+                && !HeaderUtilities.RemoveQuotes(charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase)
             )
-            {
-                await ProblemWriter.WriteAsync(
-                    context,
-                    ProblemKind.UnsupportedMediaType,
-                    "JSON is taken in UTF-8 alone."
-                );
-                return;
-            }
+                throw new ProblemException(ProblemKind.UnsupportedMediaType, "JSON is taken in UTF-8 alone.");
+            context.Request.ContentType = "application/json";
+
             using var copy = new MemoryStream((int)Math.Min(context.Request.ContentLength ?? 256, MaximumBytes));
             await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
             var bytes = copy.GetBuffer().AsMemory(0, (int)copy.Length);

@@ -10,7 +10,12 @@ namespace InstaSlice.Tests.Support;
 public sealed class Client(Service service, string? token = null, long id = 0, string username = "")
 {
     private static readonly HttpClient Http = new(
-        new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }
+        new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        }
     );
 
     public long Id => id;
