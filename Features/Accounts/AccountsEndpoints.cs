@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.OpenApi;
 
 namespace InstaSlice.Features.Accounts;
@@ -7,7 +8,7 @@ public static class AccountsEndpoints
     public static void MapAccounts(this IEndpointRouteBuilder v1)
     {
         var accounts = v1.MapGroup("/accounts").WithTag("Accounts", "Signing up, changing the password, leaving.");
-        accounts.MapPost("", CreateAccount.Handle).AllowAnonymous();
+        accounts.MapPost("", CreateAccount.Handle).AllowAnonymous().WithMetadata(new SignUpMetadata());
         accounts.MapPut("/me/password", ChangePassword.Handle);
         accounts.MapDelete("/me", DeleteAccount.Handle);
 

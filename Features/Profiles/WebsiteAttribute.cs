@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.OpenApi;
 using Microsoft.OpenApi;
 
@@ -12,7 +13,7 @@ internal sealed class WebsiteAttribute()
     public override bool IsValid(object? value) =>
         value is not string text
         || (
-            text.Length is > 0 and <= 2048
+            Text.Length(text) is > 0 and <= 2048
             && text.All(c => c > ' ')
             && Uri.TryCreate(text, UriKind.Absolute, out var url)
             && url.Scheme is "http" or "https"

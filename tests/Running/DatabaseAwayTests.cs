@@ -150,7 +150,7 @@ public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(pos
         var process = await StartAsync();
         var nina = await process.SignUpAsync("nina");
         var name = new Npgsql.NpgsqlConnectionStringBuilder(Database).Database;
-        await using var elsewhere = new Npgsql.NpgsqlConnection(postgres.ConnectionString);
+        await using var elsewhere = new Npgsql.NpgsqlConnection(Postgres.ConnectionString);
         await elsewhere.OpenAsync(Cancel);
 
         await SetAsync(

@@ -10,6 +10,8 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly List<ServiceProcess> _processes = [];
 
+    protected PostgresServer Postgres => postgres;
+
     protected string Database { get; private set; } = "";
 
     protected string DataDirectory { get; } = postgres.CreateDirectory();

@@ -84,6 +84,7 @@ public sealed class Client(Service? service, string? token = null, long id = 0, 
             {
                 AllowAutoRedirect = false,
                 UseCookies = false,
+                RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
                 ConnectCallback = async (context, cancel) =>
                 {
                     var socket = new Socket(from.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
