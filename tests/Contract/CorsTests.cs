@@ -11,6 +11,9 @@ public sealed class CorsTests(Service service) : ServiceTest(service)
 
     private static readonly string[] Exposed =
     [
+        "Accept-Ranges",
+        "Allow",
+        "Content-Range",
         "ETag",
         "Link",
         "Location",
