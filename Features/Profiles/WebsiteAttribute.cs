@@ -1,11 +1,14 @@
 using System.ComponentModel.DataAnnotations;
 using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.OpenApi;
+using Microsoft.OpenApi;
 
 namespace InstaSlice.Features.Profiles;
 
 /// <summary>An absolute http or https URL of at most 2,048 characters.</summary>
 internal sealed class WebsiteAttribute()
-    : ValidationAttribute("Must be an absolute http or https URL of at most 2048 characters.")
+    : ValidationAttribute("Must be an absolute http or https URL of at most 2048 characters."),
+        IDescribeSchema
 {
     public override bool IsValid(object? value) =>
         value is not string text
@@ -17,4 +20,12 @@ internal sealed class WebsiteAttribute()
             && url.Host.Length > 0
             && url.UserInfo.Length == 0
         );
+
+    public void Describe(OpenApiSchema schema)
+    {
+        schema.MinLength = 1;
+        schema.MaxLength = 2048;
+        schema.Format = "uri";
+        schema.Pattern = "^[hH][tT][tT][pP][sS]?://";
+    }
 }

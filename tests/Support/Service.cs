@@ -14,6 +14,7 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly List<App> _apps = [];
     private Respawner? _respawner;
+    private App? _second;
 
     public string ConnectionString { get; private set; } = "";
 
@@ -23,6 +24,9 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
     public Uri Address => _apps[0].Address;
 
     public IServiceProvider Services => _apps[0].Services;
+
+    /// <summary>One more instance on the same database, started when it is first wanted.</summary>
+    public App Second => _second ??= StartInstance();
 
     public async ValueTask InitializeAsync()
     {
