@@ -61,8 +61,10 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         foreach (var (method, pattern) in Calls().Where(call => !Public.Contains($"{call.Method} {call.Pattern}")))
         {
             var badKey = ("Idempotency-Key", new string('x', 65));
+            // That the type of a body is a wrong one is found out while routing.
+            var body = pattern == "/v1/media" ? null : "[";
 
-            var reply = await Anonymous.SendAsync(new HttpMethod(method), PathOf(pattern) + "?limit=0", "[", badKey);
+            var reply = await Anonymous.SendAsync(new HttpMethod(method), PathOf(pattern) + "?limit=0", body, badKey);
 
             reply.Expect(HttpStatusCode.Unauthorized, "unauthenticated");
         }
