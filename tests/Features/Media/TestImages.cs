@@ -213,18 +213,31 @@ internal static class TestImages
     /// <summary>A PNG that says it has so many pixels, and has none.</summary>
     public static byte[] PngThatClaims(int width, int height)
     {
-        byte[] png =
-        [
-            0x89,
-            .. "PNG\r\n\x1A\n\0\0\0\x0DIHDR"u8,
-            .. new byte[8],
-            .. "\x08\x02\0\0\0"u8,
-            .. "----"u8, // a checksum
-            .. "\0\0\0\x04IDAT----"u8,
-            .. "----"u8,
-        ];
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), width);
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), height);
-        return png;
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        (header[8], header[9]) = (8, 2); // 8 bits each of red, green, blue
+        return [0x89, .. "PNG\r\n\x1A\n"u8, .. PngChunk("IHDR", header), .. PngChunk("IDAT", [0x78, 0x9C])];
+    }
+
+    public static byte[] PngChunk(string type, byte[] content)
+    {
+        byte[] named = [.. Encoding.ASCII.GetBytes(type), .. content];
+        var (length, checksum) = (new byte[4], new byte[4]);
+        BinaryPrimitives.WriteInt32BigEndian(length, content.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(checksum, Crc32(named));
+        return [.. length, .. named, .. checksum];
+    }
+
+    private static uint Crc32(byte[] bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc ^= value;
+            for (var bit = 0; bit < 8; bit++)
+                crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320);
+        }
+        return ~crc;
     }
 }
