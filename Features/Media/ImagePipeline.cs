@@ -62,7 +62,12 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         new("small", 320, 320),
     ];
 
-    private static readonly string[] MetadataOfWebP = ["exif", "icc", "xmp"];
+    /// <summary>Nothing but pixels goes on from here; then libvips 8.14 adds EXIF of its own to a WebP, whatever it is told.</summary>
+    private static readonly Master Still = new("master.png", "[strip,compression=0]", ["exif"]);
+
+    /// <summary>Only libvips' own format takes an animation fast and whole; it takes all metadata along too.</summary>
+    private static readonly Master Moving = new("master.v", "", ["exif", "icc", "xmp"]);
+
     private const string NothingThere = "WEBP_MUX_NOT_FOUND";
 
     /// <summary>
@@ -126,9 +131,8 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         if (header.Frames > MaxFrames)
             return new ImageRefused(MediaRefusal.TooLarge, "An animation may have 4096 frames.");
 
-        // Of a picture, nothing but pixels goes on. Only libvips' own format takes an animation fast and whole; it takes metadata too.
-        var (master, options) = header.Frames > 1 ? ("master.v", "") : ("master.png", "[strip,compression=0]");
-        var decoded = await DecodeAsync(header, master + options, scratch, cancellationToken);
+        var master = header.Frames > 1 ? Moving : Still;
+        var decoded = await DecodeAsync(header, master, scratch, cancellationToken);
         if (IsOutOfBounds(decoded))
             return OutOfBounds;
         if (!decoded.Succeeded || HasLostPixels(decoded))
@@ -141,7 +145,7 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
             small,
         ]);
         await Task.WhenAll(blurhash, variants);
-        File.Delete(scratch.File(master));
+        File.Delete(scratch.File(master.File));
         return new ImageReady(contentType, await blurhash, await variants);
     }
 
@@ -192,7 +196,7 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
 
     private async Task<ChildResult> DecodeAsync(
         ImageHeader header,
-        string master,
+        Master master,
         ScratchDirectory scratch,
         CancellationToken cancellationToken
     )
@@ -201,7 +205,7 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         [
             "thumbnail",
             header.Frames > 1 ? Original + "[n=-1]" : Original,
-            master,
+            master.File + master.Options,
             .. Sizes[0].Arguments,
             "--fail-on",
             "truncated",
@@ -217,7 +221,7 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
 
     private async Task<ImageVariant> DeriveAsync(
         VariantSize size,
-        string master,
+        Master master,
         ScratchDirectory scratch,
         CancellationToken cancellationToken
     )
@@ -225,12 +229,11 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         var file = FileOf(size);
         await MustRunAsync(
             "vips",
-            ["thumbnail", master, file + "[Q=80]", .. size.Arguments],
+            ["thumbnail", master.File, file + "[Q=80]", .. size.Arguments],
             scratch,
             cancellationToken
         );
-        // libvips 8.14 adds EXIF of its own whatever it is told, and of an animation the master has all that the upload had.
-        foreach (var kind in MetadataOfWebP)
+        foreach (var kind in master.Metadata)
             await MustRunAsync("webpmux", ["-strip", kind, file, "-o", file], scratch, cancellationToken, NothingThere);
         var info = await MustRunAsync("webpmux", ["-info", file], scratch, cancellationToken);
         var canvas = Canvas().Match(info.Output);
@@ -321,6 +324,9 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         "{Program} failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMilliseconds} ms: {Error}"
     )]
     private partial void LogFailed(string program, int exitCode, bool timedOut, long elapsedMilliseconds, string error);
+
+    /// <summary>The decoded image: where, how libvips is to write it, and what kinds of metadata what derives from it may have.</summary>
+    private sealed record Master(string File, string Options, string[] Metadata);
 
     private sealed record VariantSize(string Name, int Width, int Height)
     {

@@ -67,28 +67,7 @@ public sealed class ImagePipelineTests : IDisposable
     [InlineData(8)]
     public async Task Every_orientation_comes_out_upright_and_no_metadata_comes_out(int orientation)
     {
-        const int Width = 900;
-        const int Height = 600;
-        var upright = Corners(Width, Height);
-        var isTurned = orientation >= 5;
-        var stored = Draw(
-            _root,
-            "jpg",
-            isTurned ? Height : Width,
-            isTurned ? Width : Height,
-            (x, y) =>
-                orientation switch
-                {
-                    1 => upright(x, y),
-                    2 => upright(Width - 1 - x, y),
-                    3 => upright(Width - 1 - x, Height - 1 - y),
-                    4 => upright(x, Height - 1 - y),
-                    5 => upright(y, x),
-                    6 => upright(Width - 1 - y, x),
-                    7 => upright(Width - 1 - y, Height - 1 - x),
-                    _ => upright(y, Height - 1 - x),
-                }
-        );
+        var stored = DrawTurned(_root, orientation, 900, 600);
         var jpeg = WithMetadata(Bytes(stored), orientation);
         var ready = await Ready(jpeg);
 
@@ -426,21 +405,8 @@ public sealed class ImagePipelineTests : IDisposable
         Assert.Equal(reason, Assert.IsType<ImageRefused>(result).Reason);
     }
 
-    private static void AssertCorners(ImageVariant variant)
-    {
-        var pixel = Read(variant.Path, variant.Width);
-        var (left, right) = (variant.Width / 5, variant.Width * 4 / 5);
-        var (top, bottom) = (variant.Height / 5, variant.Height * 4 / 5);
-        Assert.Equal(
-            [true, true, true, true],
-            [
-                pixel(left, top).IsNear(Rgb.Red),
-                pixel(right, top).IsNear(Rgb.Green),
-                pixel(left, bottom).IsNear(Rgb.Blue),
-                pixel(right, bottom).IsNear(Rgb.White),
-            ]
-        );
-    }
+    private static void AssertCorners(ImageVariant variant) =>
+        TestImages.AssertCorners(variant.Path, variant.Width, variant.Height);
 
     private static List<string> Chunks(string webp)
     {

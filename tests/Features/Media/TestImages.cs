@@ -54,6 +54,47 @@ internal static class TestImages
         return Path.Combine(directory, $"image.{suffix}");
     }
 
+    /// <summary>A JPEG of <see cref="Corners"/> as a camera stores it that is held so: the orientation in its EXIF puts it upright.</summary>
+    public static string DrawTurned(string directory, int orientation, int width, int height)
+    {
+        var upright = Corners(width, height);
+        var isTurned = orientation >= 5;
+        return Draw(
+            directory,
+            "jpg",
+            isTurned ? height : width,
+            isTurned ? width : height,
+            (x, y) =>
+                orientation switch
+                {
+                    1 => upright(x, y),
+                    2 => upright(width - 1 - x, y),
+                    3 => upright(width - 1 - x, height - 1 - y),
+                    4 => upright(x, height - 1 - y),
+                    5 => upright(y, x),
+                    6 => upright(width - 1 - y, x),
+                    7 => upright(width - 1 - y, height - 1 - x),
+                    _ => upright(y, height - 1 - x),
+                }
+        );
+    }
+
+    /// <summary>Whether the corners of a file are where <see cref="Corners"/> put them.</summary>
+    public static void AssertCorners(string path, int width, int height)
+    {
+        var pixel = Read(path, width);
+        var (left, right, top, bottom) = (width / 5, width * 4 / 5, height / 5, height * 4 / 5);
+        Assert.Equal(
+            [true, true, true, true],
+            [
+                pixel(left, top).IsNear(Rgb.Red),
+                pixel(right, top).IsNear(Rgb.Green),
+                pixel(left, bottom).IsNear(Rgb.Blue),
+                pixel(right, bottom).IsNear(Rgb.White),
+            ]
+        );
+    }
+
     /// <summary>The pixels of a file, as sRGB.</summary>
     public static Func<int, int, Rgb> Read(string path, int width)
     {
