@@ -9,6 +9,7 @@ using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Observability;
+using InstaSlice.Infrastructure.OpenApi;
 using InstaSlice.Infrastructure.Running;
 
 var builder = WebApplication.CreateBuilder(args);

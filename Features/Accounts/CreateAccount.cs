@@ -29,6 +29,8 @@ internal static class CreateAccount
         from page, session
         """;
 
+    private const string Location = "/v1/profiles/me";
+
     private const string NameById = "select username from profiles author where id = @id and " + AuthorView.IsThere;
 
     /// <summary>Makes an account and signs in. The name is kept in lower case and never given out twice.</summary>
@@ -92,7 +94,8 @@ internal static class CreateAccount
                     passwords,
                     tokens,
                     db,
-                    cancel
+                    cancel,
+                    Location
                 )
             ).Result switch
             {
@@ -103,7 +106,7 @@ internal static class CreateAccount
         }
 
         NewResource<Session> Show(long sessionId, ProfileRow profile, RefreshToken token) =>
-            new(SessionView.Of(sessionId, profile, token, tokens), profile.Version, "/v1/profiles/me");
+            new(SessionView.Of(sessionId, profile, token, tokens), profile.Version, Location);
     }
 
     private sealed record Opened(long SessionId);

@@ -45,7 +45,8 @@ internal static class CreateSession
         Passwords passwords,
         AccessTokens tokens,
         NpgsqlDataSource db,
-        CancellationToken cancel
+        CancellationToken cancel,
+        string? location = null
     )
     {
         var throttle = new LoginThrottle(username, context, keys);
@@ -70,7 +71,7 @@ internal static class CreateSession
             ? new NewResource<Session>(
                 SessionView.Of(opened.SessionId, profile!, token, tokens),
                 profile!.Version,
-                "/v1/sessions/" + opened.SessionId
+                location ?? "/v1/sessions/" + opened.SessionId
             )
             : new TooManyFailures(null);
     }

@@ -23,7 +23,7 @@ internal static class DeleteAccount
 
     /// <summary>
     /// Deletes one's account. From the next request on nothing of it is seen, and the name is never given out again; what it wrote is
-    /// erased in the background, by <see cref="EraseAccounts"/>.
+    /// erased in the background.
     /// </summary>
     public static async Task<Results<NoContent, BadCredentials, TooManyFailures>> Handle(
         [FromBody] DeleteAccountRequest request,

@@ -1,10 +1,12 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
+using InstaSlice.Infrastructure.OpenApi;
+using Microsoft.OpenApi;
 
 namespace InstaSlice.Features.Accounts;
 
 /// <summary>1–30 of <c>a-z 0-9 . _</c>, no leading, trailing or doubled dot, and no name that could be taken for the service's own.</summary>
-internal sealed partial class UsernameAttribute : ValidationAttribute
+internal sealed partial class UsernameAttribute : ValidationAttribute, IDescribeSchema
 {
     private static readonly HashSet<string> Reserved =
     [
@@ -21,6 +23,13 @@ internal sealed partial class UsernameAttribute : ValidationAttribute
 
     public override string FormatErrorMessage(string name) =>
         "Must be 1 to 30 of a-z, 0-9, '.' and '_', without a dot at either end or two in a row, and not a reserved word.";
+
+    public void Describe(OpenApiSchema schema)
+    {
+        schema.MinLength = 1;
+        schema.MaxLength = 30;
+        schema.Pattern = @"^[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*$";
+    }
 
     [GeneratedRegex(@"\A(?!\.)(?!.*\.\.)[a-zA-Z0-9._]{1,30}(?<!\.)\z", RegexOptions.CultureInvariant)]
     private static partial Regex Shape();

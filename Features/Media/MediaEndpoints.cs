@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.OpenApi;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 
@@ -7,7 +8,7 @@ public static class MediaEndpoints
 {
     public static void MapMedia(this IEndpointRouteBuilder v1)
     {
-        var media = v1.MapGroup("/media").WithTags("Media");
+        var media = v1.MapGroup("/media").WithTag("Media", "Images: uploading them, and getting their bytes.");
         media
             .MapPost("", UploadMedia.Handle)
             .WithMetadata(new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes))

@@ -187,5 +187,7 @@ internal sealed class MediaUpload
     }
 }
 
-/// <summary>The form, for the OpenAPI document.</summary>
-public sealed record UploadMediaForm(IFormFile File, [property: TextLength(1500)] string? AltText = null);
+/// <summary>What an upload holds.</summary>
+/// <remarks>It is read as it arrives; this says so in the OpenAPI document.</remarks>
+/// <param name="AltText">What the image shows, for those who cannot see it.</param>
+public sealed record UploadMediaForm(IFormFile File, [property: TextLength(1500)] string AltText = "");

@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
@@ -6,10 +8,11 @@ using InstaSlice.Infrastructure.Http;
 namespace InstaSlice.Features.Media;
 
 /// <summary>What a medium looks like. All but id, kind, status, failure and altText are null or empty until it is ready.</summary>
+[DisplayName("Media")]
 public sealed record Medium(
     Id Id,
-    string Kind,
-    string Status,
+    [property: AllowedValues("image", "video")] string Kind,
+    [property: AllowedValues("processing", "ready", "failed")] string Status,
     string? Failure,
     string AltText,
     int? Width,
@@ -25,7 +28,7 @@ public sealed record Medium(
 
 /// <summary>One file of a medium: <c>large</c> (fits 1440×1800), <c>medium</c> (640) or <c>small</c> (320).</summary>
 public sealed record Variant(
-    string Name,
+    [property: AllowedValues("large", "medium", "small")] string Name,
     string Url,
     string ContentType,
     int Width,

@@ -24,17 +24,20 @@ public static class AuthSetup
         builder.Services.AddAuthorization();
     }
 
-    /// <summary>Sets the viewer. A token that is present but wrong is refused everywhere, also where none is needed.</summary>
+    /// <summary>Sets the viewer.</summary>
     public static async Task AuthenticateAsync(HttpContext context, RequestDelegate next)
     {
         var result = await context.AuthenticateAsync();
         if (result.Failure is not null)
-        {
-            await ProblemWriter.WriteAsync(context, ProblemKind.InvalidToken, null);
-            return;
-        }
+            context.Features.Set(result);
         if (result.Principal is { } principal)
             context.User = principal;
         await next(context);
     }
+
+    /// <summary>A token that is present but wrong is refused everywhere, also where none is needed; guessing is limited like any call.</summary>
+    public static Task RefuseBadTokensAsync(HttpContext context, RequestDelegate next) =>
+        context.Features.Get<AuthenticateResult>() is null
+            ? next(context)
+            : ProblemWriter.WriteAsync(context, ProblemKind.InvalidToken, null);
 }

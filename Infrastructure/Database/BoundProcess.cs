@@ -5,7 +5,7 @@ namespace InstaSlice.Infrastructure.Database;
 
 /// <summary>
 /// A child process that does not outlive this one, even when this one is killed: the kernel interrupts it then. It has a
-/// session of its own, so that Ctrl-C in a terminal does not reach it, and gives up root where this process is root.
+/// session of its own, so that Ctrl-C in a terminal does not reach it, and gives up root unless told to keep it.
 /// </summary>
 internal sealed class BoundProcess
 {
@@ -16,10 +16,10 @@ internal sealed class BoundProcess
     private readonly TaskCompletionSource<int> _ended = NewSource<int>();
     private Process? _process;
 
-    private BoundProcess(string[] command, Action<string> onLine) =>
+    private BoundProcess(string[] command, Action<string> onLine, bool keepRoot) =>
         // The kernel looks at the thread that forked, not at the process, so the child gets a thread that lives as long
         // as the child does. It reads what the child says meanwhile.
-        new Thread(() => Accompany(command, onLine))
+        new Thread(() => Accompany(command, onLine, keepRoot))
         {
             IsBackground = true,
             Name = Path.GetFileName(command[0]),
@@ -31,8 +31,8 @@ internal sealed class BoundProcess
     public Task<int> Ended => _ended.Task;
 
     /// <summary>Starts a command; what it writes, be it output or error, goes to <paramref name="onLine"/>.</summary>
-    public static Task<BoundProcess> StartAsync(string[] command, Action<string> onLine) =>
-        new BoundProcess(command, onLine)._started.Task;
+    public static Task<BoundProcess> StartAsync(string[] command, Action<string> onLine, bool keepRoot = false) =>
+        new BoundProcess(command, onLine, keepRoot)._started.Task;
 
     public static async Task<(int ExitCode, string Output)> RunAsync(params string[] command)
     {
@@ -68,11 +68,11 @@ internal sealed class BoundProcess
         }
     }
 
-    private void Accompany(string[] command, Action<string> onLine)
+    private void Accompany(string[] command, Action<string> onLine, bool keepRoot)
     {
         try
         {
-            var start = new ProcessStartInfo("setsid", Wrap(command))
+            var start = new ProcessStartInfo("setsid", Wrap(command, keepRoot))
             {
                 UseShellExecute = false,
                 RedirectStandardOutput = true,
@@ -111,10 +111,10 @@ internal sealed class BoundProcess
         }
     }
 
-    private static string[] Wrap(string[] command) =>
+    private static string[] Wrap(string[] command, bool keepRoot) =>
         [
             "setpriv",
-            .. Environment.IsPrivilegedProcess
+            .. Environment.IsPrivilegedProcess && !keepRoot
                 ? [$"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"]
                 : Array.Empty<string>(),
             "--pdeathsig=INT",

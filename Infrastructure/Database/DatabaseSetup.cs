@@ -32,36 +32,34 @@ public static class DatabaseSetup
     }
 
     /// <summary>
-    /// Makes the database ready to be asked: starts a private PostgreSQL when no connection string is given (in Development alone),
-    /// then applies the migrations that are missing.
+    /// Makes sure that there is a database to ask: starts a private PostgreSQL when no connection string is given, in Development
+    /// alone.
     /// </summary>
+    /// <param name="shared">Whether one that another process started will do, as for a command beside a running service.</param>
     /// <returns>The private PostgreSQL, to be stopped last of all; null where the database is somebody else's.</returns>
-    /// <exception cref="StartupException">There is no database, or it cannot be brought to this build's schema.</exception>
+    /// <exception cref="StartupException">There is no database.</exception>
     public static async Task<PrivatePostgres?> StartDatabaseAsync(
         this WebApplication app,
-        bool migrate,
+        bool shared,
         CancellationToken cancel
     )
     {
-        PrivatePostgres? postgres = null;
-        if (string.IsNullOrWhiteSpace(app.Configuration.GetConnectionString("Postgres")))
-        {
-            if (!app.Environment.IsDevelopment())
-                throw new StartupException(
-                    "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
-                        + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
-                );
-            postgres = await PrivatePostgres.StartAsync(
-                DataDirectory.Of(app.Configuration),
-                throwaway: false,
-                app.Logger,
-                cancel
+        if (!string.IsNullOrWhiteSpace(app.Configuration.GetConnectionString("Postgres")))
+            return null;
+        if (!app.Environment.IsDevelopment())
+            throw new StartupException(
+                "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
+                    + "'Host=db;Database=instaslice;Username=instaslice;Password=…'. (Only Development starts one of its own.)"
             );
-            app.Configuration["ConnectionStrings:Postgres"] = postgres.ConnectionString;
-        }
 
-        if (migrate)
-            await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, cancel);
+        var directory = DataDirectory.Of(app.Configuration);
+        PrivatePostgres? postgres = null;
+        try
+        {
+            postgres = await PrivatePostgres.StartAsync(directory, throwaway: false, app.Logger, cancel);
+        }
+        catch (PrivatePostgresInUseException) when (shared) { }
+        app.Configuration["ConnectionStrings:Postgres"] = PrivatePostgres.ConnectionStringOf(directory);
         return postgres;
     }
 }

@@ -21,11 +21,13 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
 
     private const int Attempts = 5;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     /// <summary>Every migration that this build carries, oldest first.</summary>
     private static readonly MigrationAttribute[] Carried =
     [
         .. typeof(Migrator)
-            .Assembly.GetTypes()
+            .Assembly.GetExportedTypes() // as FluentMigrator does
             .Select(type => type.GetCustomAttribute<MigrationAttribute>())
             .OfType<MigrationAttribute>()
             .OrderBy(migration => migration.Version),
@@ -35,14 +37,14 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
     /// <exception cref="StartupException">A migration failed; what it had done is undone, and those before it stay.</exception>
     public Task MigrateUpAsync(long? target, CancellationToken cancel) =>
         UnderLockAsync(
-            (runner, applied) =>
+            applied =>
             {
                 foreach (
                     var migration in Carried.Where(m =>
                         !applied.Contains(m.Version) && m.Version <= (target ?? long.MaxValue)
                     )
                 )
-                    Step(migration, "up", () => runner.MigrateUp(migration.Version));
+                    Step(migration, "up", runner => runner.MigrateUp(migration.Version));
             },
             cancel
         );
@@ -51,12 +53,12 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
     /// <exception cref="StartupException">A step down failed; those before it stay taken back.</exception>
     public Task MigrateDownAsync(long target, CancellationToken cancel) =>
         UnderLockAsync(
-            (runner, applied) =>
+            applied =>
             {
                 foreach (
                     var migration in Carried.Reverse().Where(m => applied.Contains(m.Version) && m.Version > target)
                 )
-                    Step(migration, "down", () => runner.MigrateDown(migration.Version - 1));
+                    Step(migration, "down", runner => runner.MigrateDown(migration.Version - 1));
             },
             cancel
         );
@@ -71,18 +73,34 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         return [.. Carried.Select(m => (m.Version, m.Description ?? "", applied.Contains(m.Version)))];
     }
 
-    private async Task UnderLockAsync(Action<IMigrationRunner, HashSet<long>> work, CancellationToken cancel)
+    private async Task UnderLockAsync(Action<HashSet<long>> work, CancellationToken cancel)
     {
-        await using var connection = await OpenAsync(cancel);
+        await using var connection = await OpenPatientlyAsync(cancel);
         while (!await TryLockAsync(connection, cancel))
             await Task.Delay(100, cancel);
 
-        // FluentMigrator reads its table when the runner is resolved, so that has to happen under the lock. The lock goes with its
-        // connection, however this ends.
-        var applied = await AppliedAsync(connection, cancel);
-        await using var services = Runner();
-        await using var scope = services.CreateAsyncScope();
-        work(scope.ServiceProvider.GetRequiredService<IMigrationRunner>(), applied);
+        // The lock goes with its connection, however this ends.
+        work(await AppliedAsync(connection, cancel));
+    }
+
+    /// <summary>A database that starts beside the service may take its time.</summary>
+    private async Task<NpgsqlConnection> OpenPatientlyAsync(CancellationToken cancel)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await OpenAsync(cancel);
+            }
+            catch (NpgsqlException e)
+                when ((e is not PostgresException || e.SqlState == PostgresErrorCodes.CannotConnectNow)
+                    && Stopwatch.GetElapsedTime(start) < Patience
+                )
+            {
+                await Task.Delay(500, cancel);
+            }
+        }
     }
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel)
@@ -101,14 +119,17 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         return (bool)(await command.ExecuteScalarAsync(cancel))!;
     }
 
-    private void Step(MigrationAttribute migration, string direction, Action run)
+    private void Step(MigrationAttribute migration, string direction, Action<IMigrationRunner> run)
     {
         var clock = Stopwatch.StartNew();
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                run();
+                // A runner that failed once remembers it, so each attempt has its own.
+                using var services = Runner();
+                using var scope = services.CreateScope();
+                run(scope.ServiceProvider.GetRequiredService<IMigrationRunner>());
                 LogMigrated(migration.Version, migration.Description, direction, clock.ElapsedMilliseconds);
                 return;
             }

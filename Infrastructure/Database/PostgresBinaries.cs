@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using InstaSlice.Infrastructure.Running;
 
 namespace InstaSlice.Infrastructure.Database;
 
@@ -41,7 +42,7 @@ internal sealed record PostgresBinaries(string Directory, int Major)
             refused.Add($"{directory} ({version})");
         }
 
-        throw new PrivatePostgresException(
+        throw new StartupException(
             $"PostgreSQL {OldestMajor} or newer is missing: no initdb and postgres in "
                 + (
                     given is null
@@ -74,7 +75,7 @@ internal sealed record PostgresBinaries(string Directory, int Major)
         }
         catch (Win32Exception)
         {
-            throw new PrivatePostgresException("setsid and setpriv are missing: apt-get install util-linux");
+            throw new StartupException("setsid and setpriv are missing: apt-get install util-linux");
         }
     }
 

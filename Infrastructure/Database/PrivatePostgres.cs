@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using InstaSlice.Infrastructure.Running;
 using Npgsql;
 
 namespace InstaSlice.Infrastructure.Database;
@@ -17,6 +18,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
         Kill = 9;
     private const int LogBytes = 1 << 20;
 
+    private readonly string _dataDirectory;
+    private readonly string _home; // where the clusters lie
     private readonly bool _throwaway;
     private readonly ILogger _logger;
     private readonly FileStream _lock;
@@ -38,29 +41,32 @@ public sealed class PrivatePostgres : IAsyncDisposable
         string home
     )
     {
-        (_throwaway, _logger, _lock, _binaries) = (throwaway, logger, @lock, binaries);
+        (_dataDirectory, _home, _throwaway) = (dataDirectory, home, throwaway);
+        (_logger, _lock, _binaries) = (logger, @lock, binaries);
         _cluster = Path.Combine(home, $"postgres-{binaries.Major}");
         _log = Path.Combine(dataDirectory, $"postgres-{binaries.Major}.log");
 
-        // A path to a socket must stay under 100 characters, which a data directory need not. Root takes a place where
-        // nobody else can have laid something in wait.
-        _socketDirectory = $"{(Environment.IsPrivilegedProcess ? "/run" : "/tmp")}/{Name}-{ShortHash(dataDirectory)}";
-        ConnectionString = new NpgsqlConnectionStringBuilder
-        {
-            Host = _socketDirectory,
-            Username = Name,
-            Database = Name,
-        }.ConnectionString;
+        _socketDirectory = SocketDirectoryOf(dataDirectory);
+        ConnectionString = ConnectionStringOf(dataDirectory);
     }
 
     public string ConnectionString { get; }
 
+    /// <summary>How to connect to the one that runs, or will run, for a data directory.</summary>
+    public static string ConnectionStringOf(string dataDirectory) =>
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = SocketDirectoryOf(dataDirectory),
+            Username = Name,
+            Database = Name,
+        }.ConnectionString;
+
     /// <summary>Starts the PostgreSQL that keeps its files in a directory, which is made where it is missing.</summary>
     /// <param name="dataDirectory">One process at a time can have it.</param>
-    /// <param name="throwaway">For tests: it begins empty, prefers speed to safety from power cuts, and is removed in the end.</param>
+    /// <param name="throwaway">For tests: it begins empty, prefers speed to safety from power cuts, and in the end is removed.</param>
     /// <param name="logger">Hears of what is done; what PostgreSQL itself says is in a file in the directory.</param>
     /// <param name="cancellationToken">Gives up a start under way.</param>
-    /// <exception cref="PrivatePostgresException">It cannot start; the message says why in one line.</exception>
+    /// <exception cref="StartupException">It cannot start; the message says why in one line.</exception>
     public static async Task<PrivatePostgres> StartAsync(
         string dataDirectory,
         bool throwaway,
@@ -97,7 +103,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
             await (postgres?.DisposeAsync() ?? @lock?.DisposeAsync() ?? ValueTask.CompletedTask);
             if (e is IOException or UnauthorizedAccessException or NpgsqlException)
             {
-                throw new PrivatePostgresException($"PostgreSQL cannot start in {dataDirectory}: {e.Message}", e);
+                throw new StartupException($"PostgreSQL cannot start in {dataDirectory}: {e.Message}", e);
             }
 
             throw;
@@ -122,13 +128,20 @@ public sealed class PrivatePostgres : IAsyncDisposable
             }
         }
 
-        if (_throwaway)
+        if (_throwaway && _ready.Task.IsCompleted)
         {
-            Discard(_cluster);
-            File.Delete(_log);
+            Discard(_home == _dataDirectory ? _cluster : _home);
+            foreach (var file in Directory.GetFiles(_dataDirectory, "postgres*")) // the lock too, while it is held
+            {
+                File.Delete(file);
+            }
         }
 
         await _lock.DisposeAsync();
+        if (_throwaway && !Directory.EnumerateFileSystemEntries(_dataDirectory).Any())
+        {
+            Directory.Delete(_dataDirectory);
+        }
     }
 
     /// <summary>The lock goes with the process that holds it, so it says more than a file with a process' number.</summary>
@@ -181,12 +194,14 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private async Task StopLeftoverAsync()
     {
         var pidFile = Path.Combine(_cluster, "postmaster.pid");
-        if (
-            !File.Exists(pidFile)
-            || !int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), provider: null, out var pid)
-        )
+        int pid;
+        try
         {
-            return;
+            pid = int.Parse(File.ReadLines(pidFile).First(), provider: null);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return; // it has stopped, maybe this very moment
         }
 
         bool IsRunning() => CommandLine($"{pid}").Contains($"-D {_cluster} ", StringComparison.Ordinal);
@@ -212,8 +227,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>Made beside its place and moved there when it is whole, so that a crash leaves no half of it.</summary>
     private async Task<bool> MakeClusterAsync()
     {
-        var home = Path.GetDirectoryName(_cluster)!;
-        foreach (var half in Directory.GetDirectories(home, "postgres-*.new-*"))
+        foreach (var half in Directory.GetDirectories(_home, "postgres-*.new-*"))
         {
             try
             {
@@ -234,7 +248,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
             return false;
         }
 
-        foreach (var other in Directory.GetDirectories(home, "postgres-??"))
+        foreach (var other in Directory.GetDirectories(_home, "postgres-??"))
         {
             _logger.LogWarning(
                 "PostgreSQL {Major} begins empty; what is in {Directory} stays there, for an INSTASLICE_PG_BIN of that version",
@@ -260,7 +274,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         if (exitCode != 0)
         {
             Discard(unfinished);
-            throw new PrivatePostgresException(
+            throw new StartupException(
                 $"PostgreSQL cannot make {_cluster}: {output.Split('\n').LastOrDefault(line => line.Contains("error:", StringComparison.Ordinal)) ?? output}"
             );
         }
@@ -278,9 +292,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
         await Task.WhenAny(_ready.Task, _server.Ended).WaitAsync(cancellationToken);
         if (!_ready.Task.IsCompleted)
         {
-            throw new PrivatePostgresException(
-                $"PostgreSQL did not start in {_cluster}: {_complaint} (more in {_log})"
-            );
+            throw new StartupException($"PostgreSQL did not start in {_cluster}: {_complaint} (more in {_log})");
         }
     }
 
@@ -400,14 +412,18 @@ public sealed class PrivatePostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// A path to a socket must stay under 100 characters, which a data directory need not. Root takes a place where nobody else can
+    /// have laid something in wait.
+    /// </summary>
+    private static string SocketDirectoryOf(string dataDirectory) =>
+        $"{(Environment.IsPrivilegedProcess ? "/run" : "/tmp")}/{Name}-{ShortHash(Path.GetFullPath(dataDirectory))}";
+
     private static string ShortHash(string dataDirectory) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.UserName}:{dataDirectory}")))[
             ..12
         ];
 }
 
-/// <summary>A private PostgreSQL could not be started; the message is one line for whoever wanted it.</summary>
-public class PrivatePostgresException(string message, Exception? inner = null) : Exception(message, inner);
-
 /// <summary>Another process owns the PostgreSQL of that directory.</summary>
-public sealed class PrivatePostgresInUseException(string message) : PrivatePostgresException(message);
+public sealed class PrivatePostgresInUseException(string message) : StartupException(message);

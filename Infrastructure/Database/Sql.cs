@@ -93,11 +93,13 @@ public static class Sql
     {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timer.CancelAfter(deadline ?? Deadline);
+        var connected = false;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 await using var connection = await db.OpenConnectionAsync(timer.Token);
+                connected = true;
                 return await run(
                     connection,
                     new CommandDefinition(sql, args, commandTimeout: Seconds(deadline), cancellationToken: timer.Token)
@@ -108,7 +110,9 @@ public static class Sql
             {
                 throw new UnavailableException("The database did not answer in time.", e);
             }
-            catch (NpgsqlException e) when (e is not PostgresException postgres || IsUnavailable(postgres))
+            // Who is not let in, for whatever reason, has no database.
+            catch (NpgsqlException e)
+                when (!connected || e is not PostgresException postgres || IsUnavailable(postgres))
             {
                 throw new UnavailableException("The database did not answer in time.", e);
             }

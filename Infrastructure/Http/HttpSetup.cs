@@ -41,6 +41,9 @@ public static class HttpSetup
                         RequestId.Header
                     )
                     .WithExposedHeaders(
+                        "Accept-Ranges",
+                        "Allow",
+                        "Content-Range",
                         "ETag",
                         "Link",
                         "Location",
@@ -64,19 +67,16 @@ public static class HttpSetup
         app.Use(next => context => app.Services.GetRequiredService<Draining>().CountAsync(context, next));
         app.Use(SetHeadersAsync);
         app.UseMiddleware<ErrorBoundary>();
-        app.UseStatusCodePages(pages =>
-            ProblemWriter.WriteAsync(
-                pages.HttpContext,
-                ProblemKind.OfStatus(pages.HttpContext.Response.StatusCode),
-                null
-            )
-        );
+        app.Use(DescribeBareStatusAsync);
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
         app.UseCors();
+        // Unless it is said here, the framework puts it in front of everything, where a database that is away would be a bare 500.
+        app.UseAuthentication();
         app.Use(AuthSetup.AuthenticateAsync);
         if (app.Configuration.GetValue("RateLimits:Enabled", true))
             app.Use(next => context => app.Services.GetRequiredService<RateLimits>().LimitAsync(context, next));
+        app.Use(AuthSetup.RefuseBadTokensAsync);
         app.UseAuthorization();
         app.Use(next => context => RequestBody.ReadAsync(context, next));
     }
@@ -89,6 +89,17 @@ public static class HttpSetup
         headers.CacheControl = "private, no-cache";
         headers.Vary = "Authorization";
         return next(context);
+    }
+
+    /// <summary>What the framework refuses by a status alone gets the body that every error has.</summary>
+    private static async Task DescribeBareStatusAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        if (
+            context.Response is
+            { HasStarted: false, StatusCode: >= 400 and not StatusCodes.Status499ClientClosedRequest } response
+        )
+            await ProblemWriter.WriteAsync(context, ProblemKind.OfStatus(response.StatusCode), null);
     }
 
     /// <summary>

@@ -7,8 +7,8 @@ namespace InstaSlice.Infrastructure.Http;
 /// <summary>How JSON is read and written everywhere: strictly in, so that a typo never passes silently; compact out.</summary>
 public static class Json
 {
-    public static readonly JsonSerializerOptions Options = Configure(
-        new JsonSerializerOptions(JsonSerializerDefaults.Web)
+    public static readonly JsonSerializerOptions Options = Freeze(
+        Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web))
     );
 
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
@@ -24,6 +24,13 @@ public static class Json
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.Converters.Add(new TextConverter());
         options.Converters.Add(new TimeConverter());
+        return options;
+    }
+
+    /// <summary>Whole from the start: types are asked for of options that have served nobody yet when the first body is a wrong one.</summary>
+    private static JsonSerializerOptions Freeze(JsonSerializerOptions options)
+    {
+        options.MakeReadOnly(populateMissingResolver: true);
         return options;
     }
 

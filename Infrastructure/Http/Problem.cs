@@ -61,6 +61,11 @@ public sealed record ProblemKind(int Status, string Code, string Title)
         "unsupported_media_type",
         "The Content-Type is not one this call takes."
     );
+    public static readonly ProblemKind RangeNotSatisfiable = new(
+        416,
+        "range_not_satisfiable",
+        "The range lies outside of the file."
+    );
     public static readonly ProblemKind IdempotencyKeyReused = new(
         422,
         "idempotency_key_reused",
@@ -86,6 +91,7 @@ public sealed record ProblemKind(int Status, string Code, string Title)
             412 => PreconditionFailed,
             413 => PayloadTooLarge,
             415 => UnsupportedMediaType,
+            416 => RangeNotSatisfiable,
             429 => RateLimited,
             500 => InternalError,
             503 => Unavailable,

@@ -62,7 +62,7 @@ public sealed class RateLimits : IDisposable
             return null;
         if (HttpMethods.IsGet(request.Method) || HttpMethods.IsOptions(request.Method))
             return _reads;
-        return HttpMethods.IsPost(request.Method) && request.Path == "/v1/accounts" ? _signUps : _writes;
+        return context.GetEndpoint()?.Metadata.GetMetadata<SignUpMetadata>() is not null ? _signUps : _writes;
     }
 
     /// <summary>A bucket of a minute's permits that refills all the time, so that nobody waits for a minute to end.</summary>
@@ -84,3 +84,6 @@ public sealed class RateLimits : IDisposable
             );
     }
 }
+
+/// <summary>Marks the call that makes an account.</summary>
+public sealed class SignUpMetadata;

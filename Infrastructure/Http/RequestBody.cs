@@ -1,3 +1,5 @@
+using Microsoft.Net.Http.Headers;
+
 namespace InstaSlice.Infrastructure.Http;
 
 /// <summary>
@@ -14,6 +16,15 @@ internal sealed class RequestBody(ReadOnlyMemory<byte> bytes)
     {
         if (context.Request.HasJsonContentType())
         {
+            // JSON is UTF-8 (RFC 8259). The framework would transcode other charsets, and fail on one that it does not know.
+            var charset = MediaTypeHeaderValue.Parse(context.Request.ContentType).Charset;
+            if (
+                charset.HasValue
+                && !HeaderUtilities.RemoveQuotes(charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+            )
+                throw new ProblemException(ProblemKind.UnsupportedMediaType, "JSON is taken in UTF-8 alone.");
+            context.Request.ContentType = "application/json";
+
             using var copy = new MemoryStream((int)Math.Min(context.Request.ContentLength ?? 256, MaximumBytes));
             await context.Request.Body.CopyToAsync(copy, context.RequestAborted);
             var bytes = copy.GetBuffer().AsMemory(0, (int)copy.Length);

@@ -26,6 +26,9 @@ public static class Text
                 throw new FormatException(
                     $"Text may not hold the control character U+{(int)c:X4}; newline and tab are allowed."
                 );
+            // The one code point that .NET refuses to normalise, and no character: a byte order mark read the wrong way round.
+            if (c == '\uFFFE')
+                throw new FormatException("Text may not hold U+FFFE, which is no character.");
             if (!char.IsSurrogate(c))
                 continue;
             if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))

@@ -1,4 +1,5 @@
 using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.OpenApi;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace InstaSlice.Infrastructure.Running;
@@ -8,7 +9,7 @@ public static class HealthEndpoints
 {
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        var health = routes.MapGroup("/health").WithTags("Service").AllowAnonymous();
+        var health = routes.MapGroup("/health").WithTag("Service", "What a load balancer asks.").AllowAnonymous();
         health.MapGet("/live", Live.Handle);
         health.MapGet("/ready", Ready.Handle);
     }

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using Npgsql;
 
 namespace InstaSlice.Infrastructure.Running;
 
@@ -33,13 +35,15 @@ public static partial class RunningSetup
                 throw new StartupException(
                     $"There is no command '{word}'. There are: {string.Join(", ", commands.Keys)}; without a word it serves."
                 );
-            await using var postgres = await app.StartDatabaseAsync(migrate: false, CancellationToken.None);
+            await using var postgres = await app.StartDatabaseAsync(shared: true, CancellationToken.None);
             return await command(app, args[(Array.IndexOf(args, word) + 1)..], CancellationToken.None);
         }
-        catch (StartupException e)
+        catch (Exception e) when (e is StartupException or NpgsqlException or UnavailableException)
         {
-            LogRefused(app.Logger, e.Message);
-            await Console.Error.WriteLineAsync(e.Message);
+            var reason =
+                e is StartupException ? e.Message : "The database does not answer: " + e.GetBaseException().Message;
+            LogRefused(app.Logger, reason);
+            await Console.Error.WriteLineAsync(reason);
             return 1;
         }
         finally
@@ -52,7 +56,8 @@ public static partial class RunningSetup
     {
         var start = Stopwatch.GetTimestamp();
         _ = app.Services.GetRequiredService<Keys>();
-        await using var postgres = await app.StartDatabaseAsync(migrate: true, app.Lifetime.ApplicationStopping);
+        await using var postgres = await app.StartDatabaseAsync(shared: false, app.Lifetime.ApplicationStopping);
+        await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
         LogStarted(
             app.Logger,

@@ -16,7 +16,7 @@ public static class Builders
         returning profile_id::text || ' ' || id::text
         """;
 
-    private const string InsertMedia = """
+    internal const string InsertMedia = """
         insert into media (owner_id, kind, status, width, height, blurhash, variants, storage_key, original_type, original_bytes, original_sha256)
         values (@owner, 'image', 'ready', 4, 3, 'L00000fQfQfQfQfQfQfQfQfQfQfQ',
             '[{"name":"large","contentType":"image/webp","width":4,"height":3,"bytes":26,"sha256":"00"}]',

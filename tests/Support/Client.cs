@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -7,11 +9,9 @@ using System.Text.Json.Nodes;
 namespace InstaSlice.Tests.Support;
 
 /// <summary>Somebody with an HTTP client: sends JSON, and gets back what came, whole.</summary>
-public sealed class Client(Service service, string? token = null, long id = 0, string username = "")
+public sealed class Client(Service? service, string? token = null, long id = 0, string username = "")
 {
-    private static readonly HttpClient Http = new(
-        new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }
-    );
+    private static readonly ConcurrentDictionary<IPAddress, HttpClient> Https = new();
 
     public long Id => id;
 
@@ -21,6 +21,16 @@ public sealed class Client(Service service, string? token = null, long id = 0, s
 
     /// <summary>The same person at another instance.</summary>
     public Uri? At { get; init; }
+
+    /// <summary>The address that the calls come from. All of 127.0.0.0/8 is this machine, so there are enough to be several people.</summary>
+    public IPAddress From { get; init; } = IPAddress.Loopback;
+
+    public Client With(string? otherToken) => new(service, otherToken, id, username) { At = At, From = From };
+
+    public Client MovedTo(Uri instance) => new(service, token, id, username) { At = instance, From = From };
+
+    public Client CallingFrom(string address) =>
+        new(service, token, id, username) { At = At, From = IPAddress.Parse(address) };
 
     public Task<Reply> GetAsync(string path, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Get, path, null, headers);
@@ -45,7 +55,7 @@ public sealed class Client(Service service, string? token = null, long id = 0, s
         params (string Name, string Value)[] headers
     )
     {
-        using var request = new HttpRequestMessage(method, new Uri(At ?? service.Address, path));
+        using var request = new HttpRequestMessage(method, new Uri(At ?? service!.Address, path));
         request.Content = body switch
         {
             null => null,
@@ -62,9 +72,36 @@ public sealed class Client(Service service, string? token = null, long id = 0, s
         foreach (var (name, value) in headers)
             if (!request.Headers.TryAddWithoutValidation(name, value))
                 request.Content?.Headers.TryAddWithoutValidation(name, value);
-        using var response = await Http.SendAsync(request, TestContext.Current.CancellationToken);
+        using var response = await Https
+            .GetOrAdd(From, Connect)
+            .SendAsync(request, TestContext.Current.CancellationToken);
         return new Reply(response, await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
     }
+
+    private static HttpClient Connect(IPAddress from) =>
+        new(
+            new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+                ConnectCallback = async (context, cancel) =>
+                {
+                    var socket = new Socket(from.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                    try
+                    {
+                        socket.Bind(new IPEndPoint(from, 0));
+                        await socket.ConnectAsync(context.DnsEndPoint, cancel);
+                        return new NetworkStream(socket, ownsSocket: true);
+                    }
+                    catch
+                    {
+                        socket.Dispose();
+                        throw;
+                    }
+                },
+            }
+        );
 }
 
 /// <summary>What came back.</summary>
@@ -96,6 +133,13 @@ public sealed class Reply(HttpResponseMessage response, byte[] bytes)
         response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
             ? string.Join(", ", values)
             : null;
+
+    /// <summary>Every header, of the content too, by name.</summary>
+    public IEnumerable<(string Name, string Value)> Headers =>
+        response
+            .Headers.Concat(response.Content.Headers)
+            .Select(header => (header.Key, string.Join(", ", header.Value)))
+            .OrderBy(header => header.Key);
 
     /// <summary>Fails with the whole answer when the status is another one.</summary>
     public Reply Expect(HttpStatusCode status)

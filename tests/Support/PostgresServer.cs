@@ -15,16 +15,30 @@ public sealed class PostgresServer : IAsyncLifetime
 {
     private const string Template = "template_migrated";
 
-    private readonly string _directory = Path.Combine(Path.GetTempPath(), "instaslice-tests-" + Environment.ProcessId);
+    private string _directory = "";
     private PrivatePostgres? _postgres;
-    private int _databases;
+    private int _names;
 
     /// <summary>A connection string to the server's own database, for what makes and drops others.</summary>
     public string ConnectionString => _postgres!.ConnectionString;
 
     public async ValueTask InitializeAsync()
     {
-        _postgres = await PrivatePostgres.StartAsync(_directory, throwaway: true, NullLogger.Instance);
+        // Numbered places rather than new ones: a run that was killed leaves its own for the next run to empty.
+        for (var place = 1; _postgres is null; place++)
+        {
+            _directory = Path.Combine(Path.GetTempPath(), $"instaslice-tests-{Environment.UserName}-{place}");
+            try
+            {
+                _postgres = await PrivatePostgres.StartAsync(_directory, throwaway: true, NullLogger.Instance);
+            }
+            catch (PrivatePostgresInUseException)
+            {
+                // Another run is under way.
+            }
+        }
+
+        await DeleteFilesAsync();
         await ExecuteAsync($"create database {Template}");
         await MigrateAsync(To(Template));
     }
@@ -32,13 +46,16 @@ public sealed class PostgresServer : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_postgres is not null)
+        {
+            await DeleteFilesAsync();
             await _postgres.DisposeAsync();
+        }
     }
 
     /// <summary>Makes a database that nobody else has, migrated or empty, and says how to connect to it.</summary>
     public async Task<string> CreateDatabaseAsync(bool migrated = true)
     {
-        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        var name = $"test_{Interlocked.Increment(ref _names)}";
         await ExecuteAsync($"create database {name} template {(migrated ? Template : "template0")} strategy file_copy");
         return To(name);
     }
@@ -47,6 +64,10 @@ public sealed class PostgresServer : IAsyncLifetime
         await ExecuteAsync(
             $"drop database if exists {new NpgsqlConnectionStringBuilder(connectionString).Database} with (force)"
         );
+
+    /// <summary>Makes a directory that nobody else has, and that is gone after the run, however that ends.</summary>
+    public string CreateDirectory() =>
+        Directory.CreateDirectory(Path.Combine(_directory, "files", $"{Interlocked.Increment(ref _names)}")).FullName;
 
     public static Task MigrateAsync(string connectionString) =>
         MigratorOf(connectionString).MigrateUpAsync(null, TestContext.Current.CancellationToken);
@@ -68,5 +89,21 @@ public sealed class PostgresServer : IAsyncLifetime
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 120 };
         await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task DeleteFilesAsync()
+    {
+        var files = Path.Combine(_directory, "files");
+        for (var attempt = 0; Directory.Exists(files); attempt++)
+        {
+            try
+            {
+                Directory.Delete(files, recursive: true);
+            }
+            catch (IOException) when (attempt < 100)
+            {
+                await Task.Delay(100); // what a killed run had started is still stopping
+            }
+        }
     }
 }

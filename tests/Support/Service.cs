@@ -14,15 +14,19 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
 {
     private readonly List<App> _apps = [];
     private Respawner? _respawner;
+    private App? _second;
 
     public string ConnectionString { get; private set; } = "";
 
     /// <summary>Where media lie; the service's own, and shared by all of its instances.</summary>
-    public string DataDirectory { get; } = Directory.CreateTempSubdirectory("instaslice-test-").FullName;
+    public string DataDirectory { get; } = postgres.CreateDirectory();
 
     public Uri Address => _apps[0].Address;
 
     public IServiceProvider Services => _apps[0].Services;
+
+    /// <summary>One more instance on the same database, started when it is first wanted.</summary>
+    public App Second => _second ??= StartInstance();
 
     public async ValueTask InitializeAsync()
     {

@@ -1,185 +1,98 @@
 // Stands in for FluentMigrator where the registry lacks it: the runner, and the table it keeps.
 #nullable disable
+using System.Data;
 using System.Reflection;
-using FluentMigrator.Exceptions;
-using FluentMigrator.Infrastructure;
-using FluentMigrator.Runner.Exceptions;
-using FluentMigrator.Runner.Initialization;
-using FluentMigrator.Runner.Processors;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace FluentMigrator.Runner
 {
-    public interface IMigrationInformationLoader
-    {
-        SortedList<long, IMigrationInfo> LoadMigrations();
-    }
-
     public interface IMigrationRunner
     {
-        IMigrationInformationLoader MigrationLoader { get; }
-
-        void MigrateUp();
+        /// <summary>Applies what is missing, up to and with a version.</summary>
         void MigrateUp(long version);
+
+        /// <summary>Takes back what is applied above a version, which stays.</summary>
         void MigrateDown(long version);
-        bool HasMigrationsToApplyUp(long? version = null);
     }
 
-    internal sealed class DefaultMigrationInformationLoader(
-        IServiceProvider services,
-        IEnumerable<MigrationAssemblies> sources
-    ) : IMigrationInformationLoader
-    {
-        private SortedList<long, IMigrationInfo> _migrations;
-
-        // Public classes only, like the original.
-        public SortedList<long, IMigrationInfo> LoadMigrations()
-        {
-            if (_migrations is not null)
-                return _migrations;
-
-            var migrations = new SortedList<long, IMigrationInfo>();
-            foreach (var type in sources.SelectMany(x => x.Assemblies).SelectMany(x => x.GetExportedTypes()).Distinct())
-            {
-                if (type.IsAbstract || !typeof(IMigration).IsAssignableFrom(type))
-                    continue;
-                if (type.GetCustomAttribute<MigrationAttribute>() is not { } attribute)
-                    continue;
-
-                var migration = (IMigration)ActivatorUtilities.CreateInstance(services, type);
-                if (!migrations.TryAdd(attribute.Version, new MigrationInfo(attribute, migration)))
-                    throw new DuplicateMigrationException($"Duplicate migration version {attribute.Version}.");
-            }
-
-            if (migrations.Count == 0)
-                throw new MissingMigrationsException("No migrations found");
-            return _migrations = migrations;
-        }
-    }
-
-    internal sealed class MigrationRunner(
-        IOptionsSnapshot<ProcessorOptions> options,
-        IMigrationInformationLoader loader,
-        IEnumerable<ResourceAssemblies> resources,
-        ILogger<MigrationRunner> logger
-    ) : IMigrationRunner, IDisposable
+    internal sealed class MigrationRunner(RunnerSettings settings) : IMigrationRunner, IDisposable
     {
         private const string Table = "\"public\".\"VersionInfo\"";
 
-        private NpgsqlConnection _connection;
+        private readonly NpgsqlConnection _connection = new(settings.ConnectionString);
         private NpgsqlTransaction _transaction;
+        private SortedList<long, (MigrationAttribute, Migration)> _migrations;
         private HashSet<long> _applied;
 
-        public IMigrationInformationLoader MigrationLoader => loader;
-
-        // Without a connection string the original executes nothing and reports success.
-        private bool Connectionless => string.IsNullOrEmpty(options.Value.ConnectionString);
+        private SortedList<long, (MigrationAttribute, Migration)> Migrations => _migrations ??= LoadMigrations();
 
         private HashSet<long> Applied => _applied ??= LoadApplied();
 
-        private NpgsqlConnection Connection
-        {
-            get
-            {
-                _connection ??= new NpgsqlConnection(options.Value.ConnectionString);
-                if (_connection.State != System.Data.ConnectionState.Open)
-                    _connection.Open();
-                return _connection;
-            }
-        }
-
-        public void MigrateUp() => MigrateUp(long.MaxValue);
-
         public void MigrateUp(long version)
         {
-            CheckConnection();
-            foreach (var migration in loader.LoadMigrations().Values)
-                if (migration.Version <= version && !Applied.Contains(migration.Version))
-                    ApplyUp(migration);
+            foreach (var (attribute, migration) in Migrations.Values)
+                if (attribute.Version <= version && !Applied.Contains(attribute.Version))
+                    Apply(
+                        attribute,
+                        migration.Collect(x => x.Up()),
+                        $"""
+                        insert into {Table} ("Version", "AppliedOn", "Description")
+                        values ({attribute.Version}, now() at time zone 'UTC', {Quote(
+                            attribute.Description ?? migration.GetType().Name
+                        )})
+                        """
+                    );
             _applied = LoadApplied();
         }
 
         public void MigrateDown(long version)
         {
-            foreach (var migration in loader.LoadMigrations().Values.Reverse())
-                if (migration.Version > version && Applied.Contains(migration.Version))
-                    ApplyDown(migration);
+            foreach (var (attribute, migration) in Migrations.Values.Reverse())
+                if (attribute.Version > version && Applied.Contains(attribute.Version))
+                    Apply(
+                        attribute,
+                        migration.Collect(x => x.Down()),
+                        $"delete from {Table} where \"Version\" = {attribute.Version}"
+                    );
             _applied = LoadApplied();
         }
 
-        public bool HasMigrationsToApplyUp(long? version = null) =>
-            loader.LoadMigrations().Keys.Any(x => x <= (version ?? long.MaxValue) && !Applied.Contains(x));
-
-        private void ApplyUp(IMigrationInfo info)
+        // Public classes only, like the original.
+        private SortedList<long, (MigrationAttribute, Migration)> LoadMigrations()
         {
-            Say($"{info.GetName()} migrating");
-            InScope(
-                info.TransactionBehavior,
-                () =>
-                {
-                    ExecuteAll(info.Migration, info.Migration.GetUpExpressions);
-                    Run(
-                        $"""
-                        insert into {Table} ("Version", "AppliedOn", "Description")
-                        values ({info.Version}, now() at time zone 'UTC', {Quote(
-                            info.Description ?? info.Migration.GetType().Name
-                        )})
-                        """
-                    );
-                }
-            );
-            Say($"{info.GetName()} migrated");
+            var migrations = new SortedList<long, (MigrationAttribute, Migration)>();
+            foreach (var type in settings.Assemblies.SelectMany(x => x.GetExportedTypes()))
+                if (
+                    !type.IsAbstract
+                    && type.IsAssignableTo(typeof(Migration))
+                    && type.GetCustomAttribute<MigrationAttribute>() is { } attribute
+                    && !migrations.TryAdd(attribute.Version, (attribute, (Migration)Activator.CreateInstance(type)))
+                )
+                    throw new InvalidOperationException($"Duplicate migration version {attribute.Version}.");
+
+            return migrations.Count > 0 ? migrations : throw new InvalidOperationException("No migrations found");
         }
 
-        private void ApplyDown(IMigrationInfo info)
+        private void Apply(MigrationAttribute attribute, IReadOnlyList<string> statements, string record)
         {
-            Say($"{info.GetName()} reverting");
-            InScope(
-                info.TransactionBehavior,
-                () =>
-                {
-                    ExecuteAll(info.Migration, info.Migration.GetDownExpressions);
-                    Run($"delete from {Table} where \"Version\" = {info.Version}");
-                }
-            );
-            Say($"{info.GetName()} reverted");
-        }
+            if (statements.Any(string.IsNullOrWhiteSpace))
+                throw new InvalidOperationException($"Migration {attribute.Version} executes an empty statement.");
+            if (attribute.TransactionBehavior == TransactionBehavior.None)
+                RunAll();
+            else
+                InTransaction(RunAll);
 
-        // A migration says all it wants before anything of it is executed.
-        private void ExecuteAll(IMigration migration, Action<IMigrationContext> collect)
-        {
-            var context = new MigrationContext();
-            collect(context);
-
-            if (context.Expressions.Any(x => string.IsNullOrWhiteSpace(x.Script)))
-                throw new InvalidMigrationException(migration, "An expression has no SQL or no script name.");
-
-            foreach (var expression in context.Expressions)
+            void RunAll()
             {
-                try
-                {
-                    Say(expression.Description);
-                    Run(expression.ReadSql(resources.SelectMany(x => x.Assemblies)));
-                }
-                catch (Exception e)
-                {
-                    logger.LogError(e, "{Message}", e.Message);
-                    throw;
-                }
+                foreach (var statement in statements)
+                    Run(statement);
+                Run(record);
             }
         }
 
-        private void InScope(TransactionBehavior behavior, Action work)
+        private void InTransaction(Action work)
         {
-            if (behavior == TransactionBehavior.None || Connectionless)
-            {
-                work();
-                return;
-            }
-
-            using (_transaction = Connection.BeginTransaction())
+            using (_transaction = Open().BeginTransaction())
             {
                 try
                 {
@@ -198,31 +111,10 @@ namespace FluentMigrator.Runner
             }
         }
 
-        private void CheckConnection()
-        {
-            if (Connectionless)
-                return;
-            try
-            {
-                using var transaction = Connection.BeginTransaction();
-                transaction.Rollback();
-            }
-            catch (Exception e)
-            {
-                throw new UndeterminableConnectionException(
-                    $"Failed to establish database connection. Error: {e.Message}",
-                    e
-                );
-            }
-        }
-
         // The original grew its table over the years and still makes it in those steps, each in a transaction of its own,
         // so that a table left at any of them is completed.
         private HashSet<long> LoadApplied()
         {
-            if (Connectionless)
-                return [];
-
             Ensure(
                 "select 1 from information_schema.schemata where schema_name = 'public'",
                 "create schema \"public\""
@@ -259,13 +151,11 @@ namespace FluentMigrator.Runner
             using (var command = CreateCommand(exists))
                 if (command.ExecuteScalar() is not null)
                     return;
-            InScope(TransactionBehavior.Default, () => Run(create));
+            InTransaction(() => Run(create));
         }
 
         private void Run(string sql)
         {
-            if (Connectionless)
-                return;
             try
             {
                 using var command = CreateCommand(sql);
@@ -283,47 +173,21 @@ namespace FluentMigrator.Runner
 
         private NpgsqlCommand CreateCommand(string sql)
         {
-            var command = new NpgsqlCommand(sql, Connection, _transaction);
-            if (options.Value.Timeout is { } timeout)
+            var command = new NpgsqlCommand(sql, Open(), _transaction);
+            if (settings.Timeout is { } timeout)
                 command.CommandTimeout = (int)timeout.TotalSeconds;
             return command;
         }
 
+        private NpgsqlConnection Open()
+        {
+            if (_connection.State != ConnectionState.Open)
+                _connection.Open();
+            return _connection;
+        }
+
         private static string Quote(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
-        private void Say(string message) => logger.LogInformation("{Message}", message);
-
-        public void Dispose()
-        {
-            _connection?.Dispose();
-            _connection = null;
-        }
-
-        private sealed class MigrationContext : IMigrationContext
-        {
-            public ICollection<MigrationExpression> Expressions { get; } = [];
-        }
+        public void Dispose() => _connection.Dispose();
     }
-}
-
-namespace FluentMigrator.Exceptions
-{
-    public abstract class FluentMigratorException(string message, Exception inner = null) : Exception(message, inner);
-
-    public class DuplicateMigrationException(string message) : FluentMigratorException(message);
-
-    public class UndeterminableConnectionException(string message, Exception inner)
-        : FluentMigratorException(message, inner);
-}
-
-namespace FluentMigrator.Runner.Exceptions
-{
-    public class RunnerException(string message) : FluentMigratorException(message);
-
-    public class MissingMigrationsException(string message) : RunnerException(message);
-
-    public class InvalidMigrationException(IMigration migration, string errors)
-        : RunnerException(
-            $"The migration {migration.GetType().Name} contained the following Validation Error(s): {errors}"
-        );
 }

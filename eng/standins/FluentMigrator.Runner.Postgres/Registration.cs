@@ -3,40 +3,28 @@
 using System.Reflection;
 using FluentMigrator.Runner;
 using FluentMigrator.Runner.Initialization;
-using FluentMigrator.Runner.Processors;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Microsoft.Extensions.DependencyInjection
 {
     public static class FluentMigratorServiceCollectionExtensions
     {
-        public static IServiceCollection AddFluentMigratorCore(this IServiceCollection services)
-        {
-            services.AddOptions().AddLogging();
-            services.TryAddScoped<IMigrationInformationLoader, DefaultMigrationInformationLoader>();
-            services.TryAddScoped<IMigrationRunner, MigrationRunner>();
-            return services;
-        }
+        public static IServiceCollection AddFluentMigratorCore(this IServiceCollection services) => services;
 
         public static IServiceCollection ConfigureRunner(
             this IServiceCollection services,
             Action<IMigrationRunnerBuilder> configure
         )
         {
-            configure(new MigrationRunnerBuilder(services));
-            return services;
+            var settings = new RunnerSettings();
+            configure(settings);
+            return services.AddScoped<IMigrationRunner>(_ => new MigrationRunner(settings));
         }
-
-        private sealed record MigrationRunnerBuilder(IServiceCollection Services) : IMigrationRunnerBuilder;
     }
 }
 
 namespace FluentMigrator.Runner
 {
-    public interface IMigrationRunnerBuilder
-    {
-        IServiceCollection Services { get; }
-    }
+    public interface IMigrationRunnerBuilder;
 
     public static class PostgresRunnerBuilderExtensions
     {
@@ -49,42 +37,31 @@ namespace FluentMigrator.Runner
         public static IMigrationRunnerBuilder WithGlobalConnectionString(
             this IMigrationRunnerBuilder builder,
             string connectionStringOrName
-        )
-        {
-            builder.Services.Configure<ProcessorOptions>(o => o.ConnectionString = connectionStringOrName);
-            return builder;
-        }
+        ) => ((RunnerSettings)builder).With(x => x.ConnectionString = connectionStringOrName);
 
         public static IMigrationRunnerBuilder WithGlobalCommandTimeout(
             this IMigrationRunnerBuilder builder,
             TimeSpan commandTimeout
-        )
-        {
-            builder.Services.Configure<ProcessorOptions>(o => o.Timeout = commandTimeout);
-            return builder;
-        }
+        ) => ((RunnerSettings)builder).With(x => x.Timeout = commandTimeout);
 
         public static IScanInBuilder ScanIn(this IMigrationRunnerBuilder builder, params Assembly[] assemblies) =>
-            new ScanInBuilder(builder.Services, assemblies);
+            ((RunnerSettings)builder).With(x => x.Assemblies = assemblies);
+    }
 
-        private sealed class ScanInBuilder(IServiceCollection services, Assembly[] assemblies)
-            : IScanInBuilder,
-                IScanInForBuilder
+    internal sealed class RunnerSettings : IScanInBuilder, IScanInForBuilder
+    {
+        public string ConnectionString { get; set; }
+        public TimeSpan? Timeout { get; set; }
+        public Assembly[] Assemblies { get; set; } = [];
+
+        public IScanInForBuilder For => this;
+
+        public IScanInBuilder Migrations() => this;
+
+        public RunnerSettings With(Action<RunnerSettings> change)
         {
-            public IServiceCollection Services => services;
-            public IScanInForBuilder For => this;
-
-            public IScanInBuilder Migrations()
-            {
-                services.AddSingleton(new MigrationAssemblies(assemblies));
-                return this;
-            }
-
-            public IScanInBuilder EmbeddedResources()
-            {
-                services.AddSingleton(new ResourceAssemblies(assemblies));
-                return this;
-            }
+            change(this);
+            return this;
         }
     }
 }
@@ -99,19 +76,5 @@ namespace FluentMigrator.Runner.Initialization
     public interface IScanInForBuilder
     {
         IScanInBuilder Migrations();
-        IScanInBuilder EmbeddedResources();
-    }
-
-    internal sealed record MigrationAssemblies(Assembly[] Assemblies);
-
-    internal sealed record ResourceAssemblies(Assembly[] Assemblies);
-}
-
-namespace FluentMigrator.Runner.Processors
-{
-    public class ProcessorOptions
-    {
-        public string ConnectionString { get; set; }
-        public TimeSpan? Timeout { get; set; }
     }
 }

@@ -44,21 +44,6 @@ namespace Serilog.AspNetCore
 
         /// <summary>Where the event goes; the static logger where none is given.</summary>
         public ILogger? Logger { get; set; }
-
-        public Func<
-            HttpContext,
-            string,
-            double,
-            int,
-            IEnumerable<LogEventProperty>
-        > GetMessageTemplateProperties { get; set; } =
-            (context, path, elapsed, status) =>
-                [
-                    new("RequestMethod", new ScalarValue(context.Request.Method)),
-                    new("RequestPath", new ScalarValue(path)),
-                    new("StatusCode", new ScalarValue(status)),
-                    new("Elapsed", new ScalarValue(elapsed)),
-                ];
     }
 
     internal sealed class RequestLoggingMiddleware(
@@ -111,7 +96,14 @@ namespace Serilog.AspNetCore
                     level,
                     exception ?? gathered.Exception,
                     _template,
-                    gathered.Properties.Concat(options.GetMessageTemplateProperties(context, path, elapsed, status)),
+                    // The last of a name counts.
+                    [
+                        .. gathered.Properties,
+                        new("RequestMethod", new ScalarValue(context.Request.Method)),
+                        new("RequestPath", new ScalarValue(path)),
+                        new("StatusCode", new ScalarValue(status)),
+                        new("Elapsed", new ScalarValue(elapsed)),
+                    ],
                     activity?.TraceId ?? default,
                     activity?.SpanId ?? default
                 )

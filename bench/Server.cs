@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace InstaSlice.Bench;
+
+/// <summary>One of the two servers, as a process of its own.</summary>
+internal sealed class Server : IDisposable
+{
+    private readonly Process _process;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+
+    private Server(Process process, Uri address) => (_process, Address) = (process, address);
+
+    public Uri Address { get; }
+
+    public long StartMilliseconds { get; private set; }
+
+    public long ResidentMegabytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64 / 1024 / 1024;
+        }
+    }
+
+    public static Server Start(
+        string dll,
+        string connectionString,
+        string directory,
+        params (string Name, string Value)[] environment
+    )
+    {
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        var address = new Uri($"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}");
+        free.Stop();
+
+        var folder = AppContext.BaseDirectory;
+        var place =
+            dll == "Limit.dll"
+                ? Path.Combine(folder.Replace("/bench/bin/", "/bench/limit/bin/", StringComparison.Ordinal), dll)
+                : Path.Combine(folder, dll);
+        var start = new ProcessStartInfo("dotnet", place)
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            WorkingDirectory = directory,
+        };
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
+        start.Environment["ASPNETCORE_URLS"] = address.ToString();
+        start.Environment["ConnectionStrings__Postgres"] = connectionString;
+        start.Environment["Data__Directory"] = directory;
+        start.Environment["Jwt__SigningKey"] = Convert.ToBase64String(new byte[32]);
+        start.Environment["RateLimits__Enabled"] = "false";
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        var process = Process.Start(start)!;
+        // Its log is read and thrown away, as a collector would read it.
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        return new Server(process, address);
+    }
+
+    public async Task ReadyAsync(string path)
+    {
+        using var http = new HttpClient { BaseAddress = Address };
+        while (true)
+        {
+            try
+            {
+                if ((await http.GetAsync(path)).IsSuccessStatusCode)
+                    break;
+            }
+            catch (HttpRequestException) when (!_process.HasExited && _clock.Elapsed < TimeSpan.FromSeconds(30)) { }
+            await Task.Delay(10);
+        }
+        StartMilliseconds = _clock.ElapsedMilliseconds;
+    }
+
+    public void Dispose()
+    {
+        _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}

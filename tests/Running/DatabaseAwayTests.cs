@@ -1,0 +1,180 @@
+using System.Collections.Concurrent;
+using System.Net;
+using InstaSlice.Tests.Support;
+
+namespace InstaSlice.Tests.Running;
+
+public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(postgres)
+{
+    /// <summary>The contract gives two seconds. This only tells an answer from a hang, on however busy a machine.</summary>
+    private static readonly TimeSpan NotForEver = TimeSpan.FromSeconds(10);
+
+    [Fact]
+    public async Task Connections_that_are_cut_under_load_are_503_at_worst_and_it_recovers_by_itself()
+    {
+        var process = await StartAsync();
+        var nina = await process.SignUpAsync("nina");
+        var post = await PostAsync(nina);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var replies = new ConcurrentBag<Reply>();
+        var acknowledged = new ConcurrentBag<string>();
+
+        var load = Enumerable.Range(0, 8).Select(LoadAsync).ToArray();
+        var cut = 0L;
+        for (var i = 0; i < 10; i++)
+        {
+            cut += await QueryAsync<long>(
+                """
+                select count(pg_terminate_backend(pid)) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid()
+                """
+            );
+            Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/live"));
+            await Task.Delay(100, Cancel);
+        }
+        await stop.CancelAsync();
+        await Task.WhenAll(load);
+
+        Assert.True(cut > 20);
+        Assert.All(
+            replies.Where(reply => !IsGood(reply)),
+            reply =>
+                Assert.NotNull(reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"))
+        );
+        await Eventually.TrueAsync(
+            async () =>
+                (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => nina.GetAsync("/v1/posts/" + post)))).All(
+                    IsGood
+                ),
+            "it had recovered"
+        );
+        Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/ready"));
+        foreach (var id in acknowledged)
+            (await nina.GetAsync("/v1/comments/" + id)).Expect(HttpStatusCode.OK);
+        await Counters.AssertExactAsync(Database);
+
+        async Task LoadAsync(int worker)
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var reply =
+                    worker % 2 == 0
+                        ? await nina.PostAsync($"/v1/posts/{post}/comments", new { text = "Under load" })
+                        : await nina.GetAsync("/v1/posts/" + post);
+                replies.Add(reply);
+                if (reply.Status is HttpStatusCode.Created)
+                    acknowledged.Add(reply.Id);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_table_that_is_locked_is_503_and_everything_else_goes_on()
+    {
+        var process = await StartAsync();
+        var nina = await process.SignUpAsync("nina");
+        var post = await PostAsync(nina);
+        await Builders.CommentAsync(nina, post);
+        var path = $"/v1/posts/{post}/comments";
+
+        await using (await HoldAsync("lock table comments in access exclusive mode"))
+        {
+            // Fewer than there are connections: what needs another table does not wait.
+            var waiting = Enumerable.Range(0, 8).Select(_ => nina.GetAsync(path)).ToArray();
+            await Eventually.TrueAsync(
+                () => QueryAsync<bool>("select count(*) = 8 from pg_locks where not granted"),
+                "they were waiting"
+            );
+            (await nina.GetAsync("/v1/profiles/nina")).Expect(HttpStatusCode.OK);
+            foreach (var reply in await Task.WhenAll(waiting).WaitAsync(NotForEver, Cancel))
+                Unavailable(reply);
+
+            // More than there are connections: whoever gets none is told to come again, and nobody waits for ever.
+            var crowd = Enumerable.Range(0, 64).Select(_ => nina.GetAsync(path)).ToArray();
+            Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/live"));
+            foreach (var reply in await Task.WhenAll(crowd).WaitAsync(NotForEver, Cancel))
+                Unavailable(reply);
+            (await nina.GetAsync("/v1/profiles/nina")).Expect(HttpStatusCode.OK);
+        }
+
+        await Eventually.TrueAsync(async () => IsGood(await nina.GetAsync(path)), "it had recovered");
+        Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/ready"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_database_that_is_away_is_503_until_it_is_back(bool swallowed)
+    {
+        await using var proxy = DatabaseProxy.To(Database);
+        var process = await StartAsync(("ConnectionStrings__Postgres", proxy.ConnectionString));
+        var nina = await process.SignUpAsync("nina");
+        var post = await PostAsync(nina);
+
+        if (swallowed)
+            proxy.Swallow();
+        else
+            proxy.Refuse();
+        // By then the list of ended sessions is too old to go by.
+        await Task.Delay(TimeSpan.FromSeconds(1), Cancel);
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/live"));
+            // With a token and without: that a session might have ended is no reason to let it in or to send it away.
+            var replies = await Task.WhenAll(
+                    nina.GetAsync("/v1/posts/" + post),
+                    process.Anonymous().GetAsync("/v1/posts/" + post),
+                    nina.PostAsync($"/v1/posts/{post}/comments", new { text = "Lost" }),
+                    nina.PutAsync($"/v1/posts/{post}/like"),
+                    process.Anonymous().PostAsync("/v1/sessions", new { username = "nina", password = "x" })
+                )
+                .WaitAsync(NotForEver, Cancel);
+            Assert.All(replies, Unavailable);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, await process.StatusAsync("/health/ready"));
+        }
+        Assert.DoesNotContain(process.Events, logged => (string?)logged["@l"] is "Error" or "Fatal");
+
+        proxy.Mend();
+        await Eventually.TrueAsync(
+            async () => await process.StatusAsync("/health/ready") is HttpStatusCode.OK,
+            "it was ready again"
+        );
+        await Eventually.TrueAsync(async () => IsGood(await nina.GetAsync("/v1/posts/" + post)), "it had recovered");
+        (await nina.PutAsync($"/v1/posts/{post}/like")).Expect(HttpStatusCode.OK);
+        Assert.Equal(1, await QueryAsync<long>("select count(*) from post_likes"));
+    }
+
+    [Fact]
+    public async Task A_database_that_lets_nobody_in_is_away_too()
+    {
+        var process = await StartAsync();
+        var nina = await process.SignUpAsync("nina");
+        var name = new Npgsql.NpgsqlConnectionStringBuilder(Database).Database;
+        await using var elsewhere = new Npgsql.NpgsqlConnection(Postgres.ConnectionString);
+        await elsewhere.OpenAsync(Cancel);
+
+        await SetAsync(
+            $"""
+            alter database {name} with allow_connections false;
+            select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'
+            """
+        );
+        await Task.Delay(TimeSpan.FromSeconds(1), Cancel);
+        for (var i = 0; i < 20; i++)
+            Unavailable(await nina.GetAsync("/v1/profiles/nina"));
+        await SetAsync($"alter database {name} with allow_connections true");
+
+        await Eventually.TrueAsync(async () => IsGood(await nina.GetAsync("/v1/profiles/nina")), "it had recovered");
+
+        async Task SetAsync(string sql)
+        {
+            await using var command = new Npgsql.NpgsqlCommand(sql, elsewhere);
+            await command.ExecuteNonQueryAsync(Cancel);
+        }
+    }
+
+    private static bool IsGood(Reply reply) => reply.Status is HttpStatusCode.OK or HttpStatusCode.Created;
+
+    private static void Unavailable(Reply reply) =>
+        Assert.Equal("1", reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"));
+}

@@ -1,0 +1,103 @@
+using System.Net;
+using Dapper;
+using InstaSlice.Tests.Support;
+using Npgsql;
+
+namespace InstaSlice.Tests.Running;
+
+/// <summary>Tests of the service as a process: each has a database and a data directory of its own, and kills what it started.</summary>
+public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
+{
+    private readonly List<ServiceProcess> _processes = [];
+
+    protected PostgresServer Postgres => postgres;
+
+    protected string Database { get; private set; } = "";
+
+    protected string DataDirectory { get; } = postgres.CreateDirectory();
+
+    protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>Whether the schema is there from the start, which is quicker than migrating.</summary>
+    protected virtual bool IsMigrated => true;
+
+    public virtual async ValueTask InitializeAsync() => Database = await postgres.CreateDatabaseAsync(IsMigrated);
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+            await process.DisposeAsync();
+        await postgres.DropDatabaseAsync(Database);
+        Directory.Delete(DataDirectory, recursive: true);
+    }
+
+    /// <summary>Throws the database away and begins with another, empty or not.</summary>
+    protected async Task BeginAgainAsync()
+    {
+        await postgres.DropDatabaseAsync(Database);
+        Database = await postgres.CreateDatabaseAsync(IsMigrated);
+    }
+
+    /// <summary>Starts the service and waits until it is ready.</summary>
+    protected async Task<ServiceProcess> StartAsync(params (string Name, string? Value)[] environment)
+    {
+        var process = await LaunchAsync([], environment);
+        await process.WaitUntilReadyAsync();
+        return process;
+    }
+
+    protected async Task<ServiceProcess> LaunchAsync(string[] words, params (string Name, string? Value)[] environment)
+    {
+        var process = await ServiceProcess.OperateAsync(Database, DataDirectory, words, environment);
+        _processes.Add(process);
+        return process;
+    }
+
+    /// <summary>Runs a command, or a start that fails, to its end.</summary>
+    protected async Task<(int ExitCode, string[] Output, string[] Errors)> RunAsync(
+        string[] words,
+        params (string Name, string? Value)[] environment
+    )
+    {
+        var process = await LaunchAsync(words, environment);
+        return (await process.ExitAsync(), process.Output, process.Errors);
+    }
+
+    protected async Task<T> QueryAsync<T>(string sql, object? args = null)
+    {
+        await using var connection = new NpgsqlConnection(Database);
+        return (await connection.ExecuteScalarAsync<T>(sql, args))!;
+    }
+
+    protected async Task<string[]> ListAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(Database);
+        return [.. await connection.QueryAsync<string>(sql)];
+    }
+
+    protected async Task<int> ExecuteAsync(string sql, object? args = null)
+    {
+        await using var connection = new NpgsqlConnection(Database);
+        return await connection.ExecuteAsync(sql, args);
+    }
+
+    /// <summary>A post whose picture is a row without bytes.</summary>
+    protected async Task<string> PostAsync(Client author, string caption = "")
+    {
+        var media = await QueryAsync<long>(
+            Builders.InsertMedia,
+            new { owner = author.Id, key = System.Security.Cryptography.RandomNumberGenerator.GetBytes(16) }
+        );
+        var mediaIds = new[] { media.ToString(CultureInfo.InvariantCulture) };
+        return (await author.PostAsync("/v1/posts", new { caption, mediaIds })).Expect(HttpStatusCode.Created).Id;
+    }
+
+    /// <summary>Holds whatever the statement locks until it is disposed of.</summary>
+    protected async Task<NpgsqlConnection> HoldAsync(string sql)
+    {
+        var connection = new NpgsqlConnection(Database);
+        await connection.OpenAsync(Cancel);
+        await connection.ExecuteAsync("begin; " + sql);
+        return connection;
+    }
+}

@@ -1,0 +1,19 @@
+using System.Diagnostics;
+
+namespace InstaSlice.Tests.Support;
+
+/// <summary>Waits for what happens in its own time. The bound is there to end a hang, and says nothing about speed.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+
+    public static async Task TrueAsync(Func<Task<bool>> isTrue, string what)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!await isTrue())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"It never came to pass that {what}.");
+            await Task.Delay(25, TestContext.Current.CancellationToken);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.Text.RegularExpressions;
+using Npgsql;
+
+namespace InstaSlice.Tests.Support;
+
+/// <summary>A statement prepared as the service's pool does it, but by SQL, so that its plan can be looked at.</summary>
+internal sealed partial class PreparedStatement
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly string _name;
+    private readonly int _parameters;
+
+    private PreparedStatement(NpgsqlConnection connection, string name, int parameters) =>
+        (_connection, _name, _parameters) = (connection, name, parameters);
+
+    /// <summary>What Npgsql says of a parameter and PostgreSQL cannot find out by itself.</summary>
+    private static readonly Dictionary<string, string> Types = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["Key"] = "text",
+        ["mediaIds"] = "bigint[]",
+        ["settled"] = "boolean",
+        ["after"] = "bigint",
+        ["afterProfile"] = "bigint",
+        ["take"] = "integer",
+    };
+
+    /// <exception cref="PostgresException">The schema does not have what the statement names, or not of that type.</exception>
+    public static async Task<PreparedStatement> PrepareAsync(NpgsqlConnection connection, string sql)
+    {
+        var names = new List<string>();
+        var numbered = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
+        var types = names.Select(name => Types.GetValueOrDefault(name, "unknown"));
+        var list = names.Count == 0 ? "" : $"({string.Join(", ", types)})";
+        await ExecuteAsync(connection, "deallocate all");
+        await ExecuteAsync(connection, $"prepare it {list} as {numbered}");
+        return new PreparedStatement(connection, "it", names.Count);
+
+        int NumberOf(string name)
+        {
+            var index = names.FindIndex(known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
+            if (index < 0)
+                names.Add(name);
+            return index < 0 ? names.Count : index + 1;
+        }
+    }
+
+    /// <summary>The plan that serves for any parameters.</summary>
+    public async Task<string> ExplainAsync()
+    {
+        await ExecuteAsync(_connection, "set plan_cache_mode = force_generic_plan");
+        var nulls = _parameters == 0 ? "" : $"({string.Join(", ", Enumerable.Repeat("null", _parameters))})";
+        await using var command = new NpgsqlCommand($"explain (format json) execute {_name}{nulls}", _connection);
+        return (string)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    [GeneratedRegex(@"(?<![\w@'])@(?<name>[A-Za-z]\w*)")]
+    private static partial Regex Parameter();
+}

@@ -1,0 +1,20 @@
+namespace InstaSlice.Tests.Support;
+
+/// <summary>Everything that is in the database, as one line: two that are equal say that nothing changed in between.</summary>
+internal static class Snapshot
+{
+    private const string OneTableEach = """
+        select string_agg(format(
+            'select %L || '' '' || count(*) || '' '' || coalesce(md5(string_agg(t::text, '','' order by t::text)), ''-'') as line from %I t',
+            tablename, tablename), ' union all ')
+        from pg_tables where schemaname = 'public'
+        """;
+
+    public static async Task<string> TakeAsync(Service service)
+    {
+        var tables = await service.QueryAsync<string>(OneTableEach);
+        return await service.QueryAsync<string>(
+            $"select string_agg(line, e'\\n' order by line) from ({tables}) tables"
+        );
+    }
+}

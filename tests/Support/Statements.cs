@@ -1,0 +1,64 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+
+namespace InstaSlice.Tests.Support;
+
+/// <summary>Every SQL statement that the service carries, found in its constants.</summary>
+internal static partial class Statements
+{
+    /// <summary>Parts that look whole by their first word, and what they are parts of.</summary>
+    public static readonly Dictionary<string, string> Fragments = new()
+    {
+        ["PostView.Select"] = "wants the CTEs page and page_media",
+        ["CommentView.Select"] = "wants the CTE page",
+        ["ProfileView.Select"] = "wants the CTE page",
+        ["SessionView.Select"] = "wants the CTEs page and session",
+        ["ListPostLikes.Target"] = "the CTE that both pages begin with",
+        ["ListPostLikes.Shown"] = "what both pages end with",
+        ["ListCommentLikes.Target"] = "the CTE that both pages begin with",
+        ["ListCommentLikes.Shown"] = "what both pages end with",
+    };
+
+    /// <summary>Whole statements, fragments among them, by the name of their field.</summary>
+    public static readonly Dictionary<string, string> WithFragments = Find();
+
+    public static readonly Dictionary<string, string> All = WithFragments
+        .Where(statement => !Fragments.ContainsKey(statement.Key))
+        .ToDictionary();
+
+    private static Dictionary<string, string> Find() =>
+        typeof(Program)
+            .Assembly.GetTypes()
+            .Where(type =>
+                type.Namespace is { } name
+                && (
+                    name.StartsWith("InstaSlice.Features", StringComparison.Ordinal)
+                    || name.StartsWith("InstaSlice.Infrastructure", StringComparison.Ordinal)
+                )
+                && !type.ContainsGenericParameters
+            )
+            .SelectMany(type =>
+                type.GetFields(
+                    BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly
+                )
+            )
+            .SelectMany(TextsOf)
+            .Where(text => Whole().IsMatch(text.Value))
+            .ToDictionary();
+
+    private static IEnumerable<KeyValuePair<string, string>> TextsOf(FieldInfo field)
+    {
+        var name = $"{field.DeclaringType!.Name}.{field.Name}";
+        if (field.FieldType == typeof(string))
+            return [KeyValuePair.Create(name, field.GetValue(null) as string ?? "")];
+        if (field.FieldType == typeof(string[]))
+            return ((string[])field.GetValue(null)!).Select((text, i) => KeyValuePair.Create($"{name}[{i}]", text));
+        return [];
+    }
+
+    [GeneratedRegex(
+        @"\A\s*(with|select|insert into|update|delete from)\s",
+        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture
+    )]
+    private static partial Regex Whole();
+}

@@ -1,0 +1,38 @@
+-- A million rows in every table, none of which any foreign key or trigger has looked at. Times are spread as in a service that
+-- sweeps what has served its time: of keys, failures and media only a few are due.
+set session_replication_role = replica;
+
+insert into profiles (id, username, display_name)
+select i, 'user' || i, 'User ' || i from generate_series(1::bigint, 1000000) i;
+insert into profile_counters (profile_id) select i from generate_series(1::bigint, 1000000) i;
+insert into credentials (profile_id, password_hash) select i, 'x' from generate_series(1::bigint, 1000000) i;
+insert into sessions (id, profile_id, refresh_hash, expires_at, ended_at)
+select i, 1 + i % 300000, sha256('x'), now() + i * interval '2 seconds', case when i % 20 = 0 then now() - i * interval '1 second' end
+from generate_series(1::bigint, 1000000) i;
+insert into login_failures (subject, failed_at, last_at)
+select int8send(i), array[now()], now() - i * interval '901 microseconds' from generate_series(1::bigint, 1000000) i;
+
+insert into posts (id, author_id, caption, created_at)
+select i, 1 + (i * 7919) % 100000, 'caption ' || i, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into post_counters (post_id) select i from generate_series(1::bigint, 1000000) i;
+insert into media (id, owner_id, post_id, position, kind, status, width, height, variants, storage_key, original_type,
+    original_bytes, original_sha256, created_at)
+select i, 1 + (i * 7919) % 100000, case when i % 1000 > 0 then i end, case when i % 1000 > 0 then 0 end, 'image', 'ready', 4, 3,
+    '[{"name":"large","contentType":"image/webp","width":4,"height":3,"bytes":26,"sha256":"00"}]', i, 'image/jpeg', 1, sha256('x'),
+    now() - i * interval '1 second'
+from generate_series(1::bigint, 1000000) i;
+insert into file_removals (storage_key, due_at) select 'r' || i, now() + i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+
+insert into comments (id, post_id, parent_id, author_id, text)
+select i, 1 + i / 10, case when i % 10 > 6 then i - i % 10 end, 1 + (i * 104729) % 500000, 'comment ' || i from generate_series(1::bigint, 1000000) i;
+insert into comment_counters (comment_id) select i from generate_series(1::bigint, 1000000) i;
+
+insert into post_likes (post_id, profile_id, created_at)
+select 1 + i / 20, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into comment_likes (comment_id, profile_id, created_at)
+select 1 + i / 5, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+
+insert into idempotency_keys (caller, key, request_hash, status, resource_id, created_at)
+select (i % 10000)::text, 'key ' || i, sha256('x'), 201, i, now() - i * interval '86500 microseconds' from generate_series(1::bigint, 1000000) i;
+
+analyze;
