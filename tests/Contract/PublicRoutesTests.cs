@@ -17,7 +17,7 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         "GET /health/live",
         "GET /health/ready",
         "GET /media/{key}",
-        "GET /openapi/{documentName}.json",
+        "GET /openapi/v1.json",
         "GET /v1/comments/{id}",
         "GET /v1/comments/{id}/likes",
         "GET /v1/comments/{id}/replies",
@@ -88,7 +88,6 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         pattern
             .Replace("{id}", "1", StringComparison.Ordinal)
             .Replace("{key}", "1-large", StringComparison.Ordinal)
-            .Replace("{documentName}", "v1", StringComparison.Ordinal)
             .Replace("{username}", "nobody", StringComparison.Ordinal);
 
     /// <summary><c>:id</c> of <c>{id:id}</c>.</summary>
