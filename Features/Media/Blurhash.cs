@@ -7,52 +7,37 @@ namespace InstaSlice.Features.Media;
 internal static class Blurhash
 {
     private const string Digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
-    private const int Grid = 32;
+
+    /// <summary>So many pixels across and down are looked at; more cannot change what is kept.</summary>
+    public const int Side = 32;
 
     private static readonly float[] Linear = [.. Enumerable.Range(0, 256).Select(value => ToLinear(value / 255f))];
 
-    /// <summary>Of raw 8-bit pixels, row by row: grey or sRGB, with or without alpha (which shows white).</summary>
-    public static string Of(Stream pixels, int width, int height, int bands)
+    /// <summary>Of a picture that was squeezed into a square: 8-bit sRGB, row by row, with or without alpha (which shows white).</summary>
+    /// <param name="isUpright">Whether the picture is higher than wide, and more frequencies are kept down than across.</param>
+    public static string Of(ReadOnlySpan<byte> pixels, bool isUpright)
     {
-        var (columns, rows) = (Math.Min(Grid, width), Math.Min(Grid, height));
-        return Encode(Average(pixels, width, height, bands, columns, rows), columns, rows);
-    }
-
-    /// <summary>Linear light, averaged over the cells of a small grid.</summary>
-    private static float[] Average(Stream pixels, int width, int height, int bands, int columns, int rows)
-    {
-        var sums = new float[columns * rows * 3];
-        var counts = new int[columns * rows];
-        var row = new byte[width * bands];
-        var hasAlpha = bands is 2 or 4;
-        var isGrey = bands < 3;
-        for (var y = 0; y < height; y++)
+        var bands = pixels.Length / (Side * Side);
+        if (bands is not (3 or 4) || pixels.Length % (Side * Side) != 0)
+            throw new ArgumentException($"Not {Side}×{Side} pixels in sRGB.", nameof(pixels));
+        var light = new float[Side * Side * 3];
+        for (var i = 0; i < Side * Side; i++)
         {
-            pixels.ReadExactly(row);
-            var firstCell = (int)((long)y * rows / height) * columns;
-            for (var x = 0; x < width; x++)
-            {
-                var cell = firstCell + (int)((long)x * columns / width);
-                var pixel = row.AsSpan(x * bands, bands);
-                var alpha = hasAlpha ? pixel[bands - 1] / 255f : 1;
-                for (var channel = 0; channel < 3; channel++)
-                    sums[(cell * 3) + channel] += (Linear[pixel[isGrey ? 0 : channel]] * alpha) + 1 - alpha;
-                counts[cell]++;
-            }
+            var pixel = pixels.Slice(i * bands, bands);
+            var alpha = bands == 4 ? pixel[3] / 255f : 1;
+            for (var channel = 0; channel < 3; channel++)
+                light[(i * 3) + channel] = (Linear[pixel[channel]] * alpha) + 1 - alpha;
         }
-        for (var i = 0; i < sums.Length; i++)
-            sums[i] /= counts[i / 3];
-        return sums;
+        return Encode(light, isUpright);
     }
 
-    private static string Encode(float[] cells, int columns, int rows)
+    private static string Encode(float[] light, bool isUpright)
     {
-        var (across, down) = columns >= rows ? (4, 3) : (3, 4);
-        (across, down) = (Math.Min(across, columns), Math.Min(down, rows));
+        var (across, down) = isUpright ? (3, 4) : (4, 3);
         var factors = new (float R, float G, float B)[across * down];
         for (var j = 0; j < down; j++)
         for (var i = 0; i < across; i++)
-            factors[(j * across) + i] = Factor(cells, columns, rows, i, j);
+            factors[(j * across) + i] = Factor(light, i, j);
 
         var strongest = factors
             .Skip(1)
@@ -78,20 +63,20 @@ internal static class Blurhash
             );
     }
 
-    private static (float R, float G, float B) Factor(float[] cells, int columns, int rows, int i, int j)
+    private static (float R, float G, float B) Factor(float[] light, int i, int j)
     {
         var (r, g, b) = (0f, 0f, 0f);
-        for (var y = 0; y < rows; y++)
-        for (var x = 0; x < columns; x++)
+        for (var y = 0; y < Side; y++)
+        for (var x = 0; x < Side; x++)
         {
-            // At the middle of the cell, so that a plain colour has no other frequency.
-            var basis = MathF.Cos(MathF.PI * i * (x + 0.5f) / columns) * MathF.Cos(MathF.PI * j * (y + 0.5f) / rows);
-            var cell = ((y * columns) + x) * 3;
-            r += basis * cells[cell];
-            g += basis * cells[cell + 1];
-            b += basis * cells[cell + 2];
+            // At the middle of the pixel, so that a plain colour has no other frequency.
+            var basis = MathF.Cos(MathF.PI * i * (x + 0.5f) / Side) * MathF.Cos(MathF.PI * j * (y + 0.5f) / Side);
+            var at = ((y * Side) + x) * 3;
+            r += basis * light[at];
+            g += basis * light[at + 1];
+            b += basis * light[at + 2];
         }
-        var scale = (i == 0 && j == 0 ? 1f : 2f) / (columns * rows);
+        var scale = (i == 0 && j == 0 ? 1f : 2f) / (Side * Side);
         return (r * scale, g * scale, b * scale);
     }
 

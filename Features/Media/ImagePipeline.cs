@@ -1,3 +1,7 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using System.Threading.RateLimiting;
+using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Processes;
 using InstaSlice.Infrastructure.Storage;
 
@@ -32,8 +36,9 @@ internal sealed record ImageVariant(
 );
 
 /// <summary>
-/// Makes what is served out of what was uploaded, with libvips' command line in bounded child processes. The first decodes the
-/// upload, once, into a small upright sRGB <see cref="Master"/> without metadata; the others never see a byte of the upload.
+/// Makes what is served out of what was uploaded, with the command lines of libvips and libwebp in bounded child processes. No code of
+/// ours reads an image. The upload is decoded once, into a small upright sRGB master; what is served derives from that, and has every
+/// kind of metadata that a WebP can carry taken out.
 /// </summary>
 internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDisposable
 {
@@ -45,7 +50,9 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
     /// <summary>libvips drops further frames of a GIF without a word.</summary>
     private const int MaxFrames = 4096;
 
-    private const string MasterFile = "master.v";
+    /// <summary>What an image says about itself; no honest one says more.</summary>
+    private const int KeptCharacters = 1024 * 1024;
+
     private const string WebP = "image/webp";
 
     private static readonly VariantSize[] Sizes =
@@ -54,6 +61,14 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         new("medium", 640, 640),
         new("small", 320, 320),
     ];
+
+    /// <summary>Nothing but pixels goes on from here; then libvips 8.14 adds EXIF of its own to a WebP, whatever it is told.</summary>
+    private static readonly Master Still = new("master.png", "[strip,compression=0]", ["exif"]);
+
+    /// <summary>Only libvips' own format takes an animation fast and whole; it takes all metadata along too.</summary>
+    private static readonly Master Moving = new("master.v", "", ["exif", "icc", "xmp"]);
+
+    private const string NothingThere = "WEBP_MUX_NOT_FOUND";
 
     /// <summary>
     /// One thread is as fast as two for a picture of this size, and with two, 8.14 now and then answers 0 on a PNG that ends early.
@@ -79,59 +94,74 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         "Corrupt JPEG data: bad Huffman code",
     ];
 
-    /// <summary>As many processes at once as there are cores, whoever wants them; those who wait are served in turn.</summary>
+    /// <summary>As many images at once as there are cores, in turn; beyond some seconds' worth of them, no more are let in.</summary>
+    private readonly ConcurrencyLimiter _images = new(
+        new()
+        {
+            PermitLimit = Environment.ProcessorCount,
+            QueueLimit = Math.Max(32, 16 * Environment.ProcessorCount),
+            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        }
+    );
+
+    /// <summary>As many processes at once as there are cores, whichever image they work on.</summary>
     private readonly SemaphoreSlim _processes = new(Environment.ProcessorCount);
 
+    /// <summary>So long an image waits for its turn, where those before it take unusually long.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Reads <see cref="Original"/> in the directory and puts the variants beside it.</summary>
+    /// <exception cref="UnavailableException">Too many images are being worked on.</exception>
     public async Task<ImageResult> ProcessAsync(ScratchDirectory scratch, CancellationToken cancellationToken)
     {
-        ImageHeader? header;
-        try
-        {
-            await using var original = File.OpenRead(scratch.File(Original));
-            header = ImageHeader.Read(original);
-        }
-        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
-        {
-            return Unreadable;
-        }
-        if (header is null)
+        using var turn = await WaitForTurnAsync(cancellationToken);
+        var (start, end) = EndsOf(scratch.File(Original));
+        if (ImageHeader.Sniff(start) is not { } contentType)
             return TypeUnsupported;
-        if (header.Pixels > MaxPixels)
+        if (ImageHeader.IsCutOff(contentType, end))
+            return Unreadable;
+
+        var described = await RunAsync("vipsheader", ["-a", Original], Decoding, scratch, cancellationToken);
+        if (IsOutOfBounds(described) || described.Output.Length == KeptCharacters)
+            return OutOfBounds;
+        if (!described.Succeeded || ImageHeader.Parse(described.Output) is not { } header)
+            return Unreadable;
+        if (Math.Max(header.Pixels, ImageHeader.ClaimedPixels(start)) > MaxPixels)
             return new ImageRefused(MediaRefusal.TooLarge, "An image may have 100 megapixels, over all its frames.");
         if (header.Frames > MaxFrames)
             return new ImageRefused(MediaRefusal.TooLarge, "An animation may have 4096 frames.");
 
-        var decoded = await DecodeAsync(header, scratch, cancellationToken);
+        var master = header.Frames > 1 ? Moving : Still;
+        var decoded = await DecodeAsync(header, master, scratch, cancellationToken);
         if (IsOutOfBounds(decoded))
-            return new ImageRefused(MediaRefusal.TooLarge, "The image takes more time or memory than an upload may.");
+            return OutOfBounds;
         if (!decoded.Succeeded || HasLostPixels(decoded))
             return Unreadable;
 
-        Master master;
-        try
-        {
-            master = Master.Seal(scratch.File(MasterFile), header.Frames > 1);
-        }
-        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException)
-        {
-            LogMasterRefused(exception.Message);
-            return Unreadable;
-        }
-
-        var blurhash = Task.Run(() => BlurhashOf(master), cancellationToken);
-        var variants = Task.WhenAll(Sizes.Select(size => DeriveAsync(size, scratch, cancellationToken)));
+        var small = DeriveAsync(Sizes[^1], master, scratch, cancellationToken);
+        var blurhash = BlurhashAsync(small, scratch, cancellationToken);
+        var variants = Task.WhenAll([
+            .. Sizes[..^1].Select(size => DeriveAsync(size, master, scratch, cancellationToken)),
+            small,
+        ]);
         await Task.WhenAll(blurhash, variants);
-        File.Delete(master.Path);
-        return new ImageReady(header.ContentType, await blurhash, await variants);
+        File.Delete(scratch.File(master.File));
+        return new ImageReady(contentType, await blurhash, await variants);
     }
 
-    public void Dispose() => _processes.Dispose();
+    public void Dispose()
+    {
+        _images.Dispose();
+        _processes.Dispose();
+    }
 
     public static ImageRefused TypeUnsupported { get; } =
         new(MediaRefusal.TypeUnsupported, "Taken are JPEG, PNG, WebP and GIF.");
 
     private static ImageRefused Unreadable { get; } = new(MediaRefusal.Unreadable, "The image is damaged or cut off.");
+
+    private static ImageRefused OutOfBounds { get; } =
+        new(MediaRefusal.TooLarge, "The image takes more time or memory than an upload may.");
 
     private static bool IsOutOfBounds(ChildResult result) =>
         result.ExceededLimit || (!result.Succeeded && result.Error.Contains("out of memory", StringComparison.Ordinal));
@@ -139,72 +169,137 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
     private static bool HasLostPixels(ChildResult result) =>
         Losses.Any(loss => result.Error.Contains(loss, StringComparison.Ordinal));
 
+    private static (byte[] Start, byte[] End) EndsOf(string path)
+    {
+        using var file = File.OpenHandle(path);
+        var (start, end) = (new byte[ImageHeader.SniffedBytes], new byte[ImageHeader.SniffedBytes]);
+        var last = Math.Max(0, RandomAccess.GetLength(file) - end.Length);
+        return (start[..RandomAccess.Read(file, start, 0)], end[..RandomAccess.Read(file, end, last)]);
+    }
+
+    private static string FileOf(VariantSize size) => size.Name + ".webp";
+
+    private async Task<IDisposable> WaitForTurnAsync(CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
+        try
+        {
+            var turn = await _images.AcquireAsync(1, patience.Token);
+            if (turn.IsAcquired)
+                return turn;
+            turn.Dispose();
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested) { }
+        throw new UnavailableException("Too many images are being worked on.");
+    }
+
     private async Task<ChildResult> DecodeAsync(
         ImageHeader header,
+        Master master,
         ScratchDirectory scratch,
         CancellationToken cancellationToken
     )
     {
-        var size = Sizes[0];
         string[] arguments =
         [
             "thumbnail",
             header.Frames > 1 ? Original + "[n=-1]" : Original,
-            MasterFile,
-            .. size.Arguments,
+            master.File + master.Options,
+            .. Sizes[0].Arguments,
             "--fail-on",
             "truncated",
         ];
         // Only where there is a profile: without one, 8.14 would take sRGB for another sRGB and change the shadows.
-        var result = await VipsAsync(
-            header.HasColourProfile ? [.. arguments, "--export-profile", "srgb"] : arguments,
-            Decoding,
-            scratch,
-            cancellationToken
-        );
+        string[] toSrgb = header.HasColourProfile ? [.. arguments, "--export-profile", "srgb"] : arguments;
+        var result = await RunAsync("vips", toSrgb, Decoding, scratch, cancellationToken);
         // A profile that does not fit the pixels (of another colour space) is no reason to refuse them.
         if (header.HasColourProfile && result.Error.Contains("icc_", StringComparison.Ordinal) && !result.Succeeded)
-            result = await VipsAsync(arguments, Decoding, scratch, cancellationToken);
+            result = await RunAsync("vips", arguments, Decoding, scratch, cancellationToken);
         return result;
     }
 
     private async Task<ImageVariant> DeriveAsync(
         VariantSize size,
+        Master master,
         ScratchDirectory scratch,
         CancellationToken cancellationToken
     )
     {
-        var (derived, path) = (size.Name + ".vips.webp", scratch.File(size.Name + ".webp"));
-        var result = await VipsAsync(
-            ["thumbnail", MasterFile, derived + "[Q=80]", .. size.Arguments],
-            Deriving,
+        var file = FileOf(size);
+        await MustRunAsync(
+            "vips",
+            ["thumbnail", master.File, file + "[Q=80]", .. size.Arguments],
             scratch,
             cancellationToken
         );
-        if (!result.Succeeded)
-            throw new InvalidOperationException($"The {size.Name} variant could not be derived.");
+        foreach (var kind in master.Metadata)
+            await MustRunAsync("webpmux", ["-strip", kind, file, "-o", file], scratch, cancellationToken, NothingThere);
+        var info = await MustRunAsync("webpmux", ["-info", file], scratch, cancellationToken);
+        var canvas = Canvas().Match(info.Output);
 
-        var (bytes, sha256) = await WebPFile.CopyPixelsAsync(scratch.File(derived), path, cancellationToken);
-        File.Delete(scratch.File(derived));
-        await using var file = File.OpenRead(path);
-        var header = ImageHeader.Read(file)!;
-        return new ImageVariant(size.Name, path, WebP, header.Width, header.Height, bytes, sha256);
+        var path = scratch.File(file);
+        await using var stream = File.OpenRead(path);
+        var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
+        return new ImageVariant(size.Name, path, WebP, Number("width"), Number("height"), stream.Length, sha256);
+
+        int Number(string name) => int.Parse(canvas.Groups[name].Value, CultureInfo.InvariantCulture);
     }
 
-    private async Task<ChildResult> VipsAsync(
+    /// <summary>From 32×32 pixels of the small variant (its first frame), as bytes without any header.</summary>
+    private async Task<string> BlurhashAsync(
+        Task<ImageVariant> small,
+        ScratchDirectory scratch,
+        CancellationToken cancellationToken
+    )
+    {
+        const string Pixels = "blurhash.raw";
+        var side = Blurhash.Side.ToString(CultureInfo.InvariantCulture);
+        var variant = await small;
+        string[] arguments = [FileOf(Sizes[^1]), Pixels, side, "--height", side, "--size", "force", "--linear"];
+        await MustRunAsync("vips", ["thumbnail", .. arguments], scratch, cancellationToken);
+        var pixels = await File.ReadAllBytesAsync(scratch.File(Pixels), cancellationToken);
+        File.Delete(scratch.File(Pixels));
+        return Blurhash.Of(pixels, isUpright: variant.Height > variant.Width);
+    }
+
+    /// <summary>Does what can only fail by a fault of ours.</summary>
+    /// <param name="expected">An error that means there was nothing to do.</param>
+    private async Task<ChildResult> MustRunAsync(
+        string program,
+        IReadOnlyList<string> arguments,
+        ScratchDirectory scratch,
+        CancellationToken cancellationToken,
+        string? expected = null
+    )
+    {
+        var result = await RunAsync(program, arguments, Deriving, scratch, cancellationToken, expected);
+        return result.Succeeded || IsExpected(result, expected)
+            ? result
+            : throw new InvalidOperationException($"{program} {arguments[0]} failed on what was decoded.");
+    }
+
+    private async Task<ChildResult> RunAsync(
+        string program,
         IReadOnlyList<string> arguments,
         Dictionary<string, string> environment,
         ScratchDirectory scratch,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        string? expected = null
     )
     {
         await _processes.WaitAsync(cancellationToken);
         try
         {
-            var command = new ChildCommand("vips", arguments, scratch.Path) { Environment = environment };
+            var command = new ChildCommand(program, arguments, scratch.Path)
+            {
+                Environment = environment,
+                KeptCharacters = KeptCharacters,
+            };
             var result = await ChildProcess.RunAsync(command, cancellationToken);
-            if (!result.Succeeded)
-                LogVipsFailed(
+            if (!result.Succeeded && !IsExpected(result, expected))
+                LogFailed(
+                    program,
                     result.ExitCode,
                     result.TimedOut,
                     (long)result.Elapsed.TotalMilliseconds,
@@ -218,20 +313,20 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         }
     }
 
-    private static string BlurhashOf(Master master)
-    {
-        using var pixels = master.OpenPixels();
-        return Blurhash.Of(pixels, master.Width, master.Height, master.Bands);
-    }
+    private static bool IsExpected(ChildResult result, string? error) =>
+        error is not null && result.ExitCode == 1 && result.Error.Contains(error, StringComparison.Ordinal);
+
+    [GeneratedRegex("^Canvas size: (?<width>[0-9]+) x (?<height>[0-9]+)$", RegexOptions.Multiline)]
+    private static partial Regex Canvas();
 
     [LoggerMessage(
         LogLevel.Warning,
-        "vips failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMilliseconds} ms: {Error}"
+        "{Program} failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMilliseconds} ms: {Error}"
     )]
-    private partial void LogVipsFailed(int exitCode, bool timedOut, long elapsedMilliseconds, string error);
+    private partial void LogFailed(string program, int exitCode, bool timedOut, long elapsedMilliseconds, string error);
 
-    [LoggerMessage(LogLevel.Warning, "vips wrote a master that is none: {Reason}")]
-    private partial void LogMasterRefused(string reason);
+    /// <summary>The decoded image: where, how libvips is to write it, and what kinds of metadata what derives from it may have.</summary>
+    private sealed record Master(string File, string Options, string[] Metadata);
 
     private sealed record VariantSize(string Name, int Width, int Height)
     {

@@ -22,7 +22,7 @@ internal sealed class MediaUpload
     private readonly IncrementalHash _parts = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly IncrementalHash _file = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
-    private bool HasFile { get; set; }
+    private readonly HashSet<string> _names = [];
 
     public string AltText { get; private set; } = "";
 
@@ -81,7 +81,7 @@ internal sealed class MediaUpload
         {
             return (null, new InvalidRequest("file", "The multipart/form-data is not well formed, or ends too early."));
         }
-        if (!upload.HasFile)
+        if (!upload._names.Contains("file"))
             return (null, new InvalidRequest("file", "Must be given."));
         upload.PartsHash = upload._parts.GetHashAndReset();
         return (upload, null);
@@ -101,16 +101,17 @@ internal sealed class MediaUpload
         )
             return new InvalidRequest("file", "Each part needs a Content-Disposition: form-data with a name.");
         _parts.AppendData(Encoding.UTF8.GetBytes($"{part.ContentDisposition}\n{part.ContentType}\n"));
-        var result = HeaderUtilities.RemoveQuotes(disposition.Name).Value switch
-        {
-            "file" when !HasFile => await TakeFileAsync(part, disposition, scratch, cancel),
-            "file" => new InvalidRequest("file", "Must be given once."),
-            "altText" => await TakeAltTextAsync(part, cancel),
-            var other => new InvalidRequest(
-                other is { Length: > 0 and <= 64 } ? other : "file",
+        var name = HeaderUtilities.RemoveQuotes(disposition.Name).Value ?? "";
+        if (name is not ("file" or "altText"))
+            return new InvalidRequest(
+                name.Length is > 0 and <= 64 ? name : "file",
                 "There is no such part; allowed are file, altText."
-            ),
-        };
+            );
+        if (!_names.Add(name))
+            return new InvalidRequest(name, "Must be given once.");
+        var result = name is "file"
+            ? await TakeFileAsync(part, disposition, scratch, cancel)
+            : await TakeAltTextAsync(part, cancel);
         _parts.AppendData("\n"u8);
         return result;
     }
@@ -122,8 +123,9 @@ internal sealed class MediaUpload
         CancellationToken cancel
     )
     {
-        HasFile = true;
-        FileName = NameOf(disposition);
+        if (NameOf(disposition) is not { } name)
+            return new InvalidRequest("file", "The file's name leads out of its directory, or has control characters.");
+        FileName = name;
         await using var file = new FileStream(
             scratch.File(ImagePipeline.Original),
             FileMode.CreateNew,
@@ -171,14 +173,16 @@ internal sealed class MediaUpload
             : null;
     }
 
-    private static string NameOf(ContentDispositionHeaderValue disposition)
+    /// <summary>The last part of the name (some browsers send a whole path); null where somebody is up to something.</summary>
+    private static string? NameOf(ContentDispositionHeaderValue disposition)
     {
         var given = disposition.FileNameStar.HasValue
             ? disposition.FileNameStar
             : HeaderUtilities.RemoveQuotes(disposition.FileName);
-        var name = new string([
-            .. (given.Value ?? "").Where(c => !char.IsControl(c) && !char.IsSurrogate(c) && c is not ('/' or '\\')),
-        ]);
+        var path = (given.Value ?? "").Split('/', '\\');
+        if (path.Contains("..") || path.Any(part => part.Any(char.IsControl)))
+            return null;
+        var name = string.Concat(path[^1].Where(c => !char.IsSurrogate(c)));
         return name.Length <= 255 ? name : name[^255..];
     }
 }

@@ -45,12 +45,7 @@ internal sealed partial class SweepMedia(
             {
                 if (round % 30 == 0)
                     await RemoveUnusedAsync(stoppingToken);
-                foreach (var storageKey in await db.ListAsync<string>(Due, null, stoppingToken))
-                {
-                    // Files first: if the service dies between the two, they are removed once more, which is nothing.
-                    store.Delete(storageKey);
-                    await db.ExecuteAsync(Done, new { storageKey }, stoppingToken);
-                }
+                await RemoveFilesAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -67,7 +62,19 @@ internal sealed partial class SweepMedia(
         }
     }
 
-    private async Task RemoveUnusedAsync(CancellationToken cancel)
+    /// <summary>The files that a note says are due.</summary>
+    public async Task RemoveFilesAsync(CancellationToken cancel)
+    {
+        foreach (var storageKey in await db.ListAsync<string>(Due, null, cancel))
+        {
+            // Files first: if the service dies between the two, they are removed once more, which is nothing.
+            store.Delete(storageKey);
+            await db.ExecuteAsync(Done, new { storageKey }, cancel);
+        }
+    }
+
+    /// <summary>Media on no post for a day, and what was left half-written.</summary>
+    public async Task RemoveUnusedAsync(CancellationToken cancel)
     {
         var (media, directories, keys) = (
             await db.ExecuteAsync(Unposted, null, cancel),

@@ -11,6 +11,9 @@ internal sealed record ChildCommand(string Program, IReadOnlyList<string> Argume
 {
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
     public ChildLimits Limits { get; init; } = new();
+
+    /// <summary>So much of the beginning of what it prints is kept, and so much of its errors.</summary>
+    public int KeptCharacters { get; init; } = 16 * 1024;
 }
 
 /// <summary>What one process may use; what exceeds it is killed or refused by the kernel.</summary>
@@ -43,7 +46,6 @@ internal sealed record ChildResult(int ExitCode, bool TimedOut, string Output, s
 /// </remarks>
 internal static class ChildProcess
 {
-    private const int CapturedCharacters = 16 * 1024;
     private const int CannotExecute = 126;
     private const int NotFound = 127;
     private const int Sigkill = 9;
@@ -58,8 +60,8 @@ internal static class ChildProcess
         var start = Stopwatch.GetTimestamp();
         using var process = await Forker.StartAsync(StartInfo(command));
         process.StandardInput.Close();
-        var output = CaptureAsync(process.StandardOutput);
-        var error = CaptureAsync(process.StandardError);
+        var output = CaptureAsync(process.StandardOutput, command.KeptCharacters);
+        var error = CaptureAsync(process.StandardError, command.KeptCharacters);
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(command.Limits.WallClock);
@@ -137,12 +139,12 @@ internal static class ChildProcess
     }
 
     /// <summary>Reads to the end, so that the writer never waits for us, and keeps the beginning.</summary>
-    private static async Task<string> CaptureAsync(StreamReader reader)
+    private static async Task<string> CaptureAsync(StreamReader reader, int characters)
     {
         var kept = new StringBuilder();
         var buffer = new char[4096];
         while (await reader.ReadAsync(buffer) is > 0 and var read)
-            kept.Append(buffer, 0, Math.Min(read, CapturedCharacters - kept.Length));
+            kept.Append(buffer, 0, Math.Min(read, characters - kept.Length));
         return kept.ToString();
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using InstaSlice.Features.Media;
+using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 using static InstaSlice.Tests.Features.Media.TestImages;
@@ -66,28 +67,7 @@ public sealed class ImagePipelineTests : IDisposable
     [InlineData(8)]
     public async Task Every_orientation_comes_out_upright_and_no_metadata_comes_out(int orientation)
     {
-        const int Width = 900;
-        const int Height = 600;
-        var upright = Corners(Width, Height);
-        var isTurned = orientation >= 5;
-        var stored = Draw(
-            _root,
-            "jpg",
-            isTurned ? Height : Width,
-            isTurned ? Width : Height,
-            (x, y) =>
-                orientation switch
-                {
-                    1 => upright(x, y),
-                    2 => upright(Width - 1 - x, y),
-                    3 => upright(Width - 1 - x, Height - 1 - y),
-                    4 => upright(x, Height - 1 - y),
-                    5 => upright(y, x),
-                    6 => upright(Width - 1 - y, x),
-                    7 => upright(Width - 1 - y, Height - 1 - x),
-                    _ => upright(y, Height - 1 - x),
-                }
-        );
+        var stored = DrawTurned(_root, orientation, 900, 600);
         var jpeg = WithMetadata(Bytes(stored), orientation);
         var ready = await Ready(jpeg);
 
@@ -219,6 +199,40 @@ public sealed class ImagePipelineTests : IDisposable
     }
 
     [Fact]
+    public async Task Metadata_of_an_animation_does_not_come_out_either()
+    {
+        File.WriteAllBytes(
+            Path.Combine(_root, "moving.gif"),
+            Gif(90, 60, 0, [new(0, 0, 90, 60, 0), new(0, 0, 90, 60, 1)])
+        );
+        File.WriteAllBytes(
+            Path.Combine(_root, "secret.jpg"),
+            WithMetadata(Bytes(Draw(_root, "jpg", 300, 200, Corners(300, 200))), 1)
+        );
+        Vips(_root, "webpsave", "moving.gif[n=-1]", "moving.webp", "--profile", "srgb");
+        foreach (var (kind, field) in new[] { ("exif", "exif-data"), ("xmp", "xmp-data") })
+        {
+            File.WriteAllBytes(
+                Path.Combine(_root, kind),
+                Convert.FromBase64String(Run(_root, "vipsheader", "-f", field, "secret.jpg"))
+            );
+            Run(_root, "webpmux", "-set", kind, kind, "moving.webp", "-o", "moving.webp");
+        }
+        var bytes = Bytes(Path.Combine(_root, "moving.webp"));
+        Assert.Superset(
+            new HashSet<string> { "ICCP", "EXIF", "XMP " },
+            Chunks(Path.Combine(_root, "moving.webp")).ToHashSet()
+        );
+
+        var ready = await Ready(bytes);
+        foreach (var variant in ready.Variants)
+        {
+            Assert.DoesNotContain("SECRET", Text(variant), StringComparison.Ordinal);
+            Assert.Equal(["ANIM", "ANMF", "VP8X"], Chunks(variant.Path).Distinct().Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task An_animation_of_one_frame_is_a_picture()
     {
         var ready = await Ready(Gif(20, 10, loops: 0, new Frame(0, 0, 20, 10, 3)));
@@ -242,17 +256,23 @@ public sealed class ImagePipelineTests : IDisposable
     public async Task What_is_no_image_is_unsupported(string content) =>
         await Refused(MediaRefusal.TypeUnsupported, Encoding.Latin1.GetBytes(content));
 
-    [Fact]
-    public async Task A_bomb_is_refused_at_once()
+    public static TheoryData<string, byte[]> Bombs =>
+        new()
+        {
+            { "900 megapixels", PngThatClaims(30_000, 30_000) },
+            { "an absurd canvas", Gif(50_000, 50_000, null, new Frame(0, 0, 1, 1, 0)) },
+            { "a frame far outside", Gif(1, 1, null, new Frame(30_000, 30_000, 20_000, 1, 0)) },
+            { "101 frames", Gif(1000, 1000, 0, Enumerable.Repeat(new Frame(0, 0, 1, 1, 0), 101)) },
+            { "10,000 frames", Gif(1, 1, 0, Enumerable.Repeat(new Frame(0, 0, 1, 1, 0), 10_000)) },
+        };
+
+    [Theory]
+    [MemberData(nameof(Bombs), DisableDiscoveryEnumeration = true)]
+    public async Task A_bomb_is_refused_at_once(string bomb, byte[] bytes)
     {
-        byte[] gif = Gif(50_000, 50_000, null, new Frame(0, 0, 1, 1, 0));
         var start = Stopwatch.GetTimestamp();
-        await Refused(MediaRefusal.TooLarge, PngThatClaims(30_000, 30_000));
-        await Refused(MediaRefusal.TooLarge, gif);
-        await Refused(MediaRefusal.TooLarge, Gif(1, 1, null, new Frame(30_000, 30_000, 20_000, 1, 0)));
-        await Refused(MediaRefusal.TooLarge, Gif(1000, 1000, 0, Enumerable.Repeat(new Frame(0, 0, 1, 1, 0), 101)));
-        await Refused(MediaRefusal.TooLarge, Gif(1, 1, 0, Enumerable.Repeat(new Frame(0, 0, 1, 1, 0), 10_000)));
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(1));
+        await Refused(MediaRefusal.TooLarge, bytes);
+        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(1), bomb);
     }
 
     [Theory]
@@ -326,6 +346,44 @@ public sealed class ImagePipelineTests : IDisposable
         Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2));
     }
 
+    [Fact]
+    public async Task Who_would_wait_too_long_is_told_to_come_back()
+    {
+        var picture = Bytes(Draw(_root, "png", 2000, 2000, Corners(2000, 2000), "[compression=1]"));
+        File.WriteAllBytes(_scratch.File(ImagePipeline.Original), picture);
+        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var flood = Enumerable.Range(0, 500).Select(_ => _pipeline.ProcessAsync(_scratch, cancelled.Token)).ToList();
+
+        // More than so many are not even let in, and the first of them are still being worked on.
+        Assert.Contains(flood, one => one is { IsFaulted: true, Exception.InnerException: UnavailableException });
+        Assert.True(flood.Count(one => !one.IsCompleted) >= 33);
+
+        await cancelled.CancelAsync();
+        foreach (var one in flood)
+            await Assert.ThrowsAnyAsync<Exception>(() => one);
+        await Ready(picture);
+    }
+
+    [Fact]
+    public async Task Patience_ends()
+    {
+        using var pipeline = new ImagePipeline(NullLogger<ImagePipeline>.Instance)
+        {
+            Patience = TimeSpan.FromMilliseconds(20),
+        };
+        var picture = Bytes(Draw(_root, "png", 2000, 2000, Corners(2000, 2000), "[compression=1]"));
+        File.WriteAllBytes(_scratch.File(ImagePipeline.Original), picture);
+        using var cancelled = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        var atOnce = Enumerable
+            .Range(0, Environment.ProcessorCount)
+            .Select(_ => pipeline.ProcessAsync(_scratch, cancelled.Token))
+            .ToList();
+        await Assert.ThrowsAsync<UnavailableException>(() => pipeline.ProcessAsync(_scratch, cancelled.Token));
+        await cancelled.CancelAsync();
+        foreach (var one in atOnce)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
+    }
+
     private static byte[] Bytes(string path) => File.ReadAllBytes(path);
 
     private static string Text(ImageVariant variant) => File.ReadAllText(variant.Path, Encoding.Latin1);
@@ -347,21 +405,8 @@ public sealed class ImagePipelineTests : IDisposable
         Assert.Equal(reason, Assert.IsType<ImageRefused>(result).Reason);
     }
 
-    private static void AssertCorners(ImageVariant variant)
-    {
-        var pixel = Read(variant.Path, variant.Width);
-        var (left, right) = (variant.Width / 5, variant.Width * 4 / 5);
-        var (top, bottom) = (variant.Height / 5, variant.Height * 4 / 5);
-        Assert.Equal(
-            [true, true, true, true],
-            [
-                pixel(left, top).IsNear(Rgb.Red),
-                pixel(right, top).IsNear(Rgb.Green),
-                pixel(left, bottom).IsNear(Rgb.Blue),
-                pixel(right, bottom).IsNear(Rgb.White),
-            ]
-        );
-    }
+    private static void AssertCorners(ImageVariant variant) =>
+        TestImages.AssertCorners(variant.Path, variant.Width, variant.Height);
 
     private static List<string> Chunks(string webp)
     {

@@ -54,6 +54,47 @@ internal static class TestImages
         return Path.Combine(directory, $"image.{suffix}");
     }
 
+    /// <summary>A JPEG of <see cref="Corners"/> as a camera stores it that is held so: the orientation in its EXIF puts it upright.</summary>
+    public static string DrawTurned(string directory, int orientation, int width, int height)
+    {
+        var upright = Corners(width, height);
+        var isTurned = orientation >= 5;
+        return Draw(
+            directory,
+            "jpg",
+            isTurned ? height : width,
+            isTurned ? width : height,
+            (x, y) =>
+                orientation switch
+                {
+                    1 => upright(x, y),
+                    2 => upright(width - 1 - x, y),
+                    3 => upright(width - 1 - x, height - 1 - y),
+                    4 => upright(x, height - 1 - y),
+                    5 => upright(y, x),
+                    6 => upright(width - 1 - y, x),
+                    7 => upright(width - 1 - y, height - 1 - x),
+                    _ => upright(y, height - 1 - x),
+                }
+        );
+    }
+
+    /// <summary>Whether the corners of a file are where <see cref="Corners"/> put them.</summary>
+    public static void AssertCorners(string path, int width, int height)
+    {
+        var pixel = Read(path, width);
+        var (left, right, top, bottom) = (width / 5, width * 4 / 5, height / 5, height * 4 / 5);
+        Assert.Equal(
+            [true, true, true, true],
+            [
+                pixel(left, top).IsNear(Rgb.Red),
+                pixel(right, top).IsNear(Rgb.Green),
+                pixel(left, bottom).IsNear(Rgb.Blue),
+                pixel(right, bottom).IsNear(Rgb.White),
+            ]
+        );
+    }
+
     /// <summary>The pixels of a file, as sRGB.</summary>
     public static Func<int, int, Rgb> Read(string path, int width)
     {
@@ -213,18 +254,31 @@ internal static class TestImages
     /// <summary>A PNG that says it has so many pixels, and has none.</summary>
     public static byte[] PngThatClaims(int width, int height)
     {
-        byte[] png =
-        [
-            0x89,
-            .. "PNG\r\n\x1A\n\0\0\0\x0DIHDR"u8,
-            .. new byte[8],
-            .. "\x08\x02\0\0\0"u8,
-            .. "----"u8, // a checksum
-            .. "\0\0\0\x04IDAT----"u8,
-            .. "----"u8,
-        ];
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), width);
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), height);
-        return png;
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        (header[8], header[9]) = (8, 2); // 8 bits each of red, green, blue
+        return [0x89, .. "PNG\r\n\x1A\n"u8, .. PngChunk("IHDR", header), .. PngChunk("IDAT", [0x78, 0x9C])];
+    }
+
+    public static byte[] PngChunk(string type, byte[] content)
+    {
+        byte[] named = [.. Encoding.ASCII.GetBytes(type), .. content];
+        var (length, checksum) = (new byte[4], new byte[4]);
+        BinaryPrimitives.WriteInt32BigEndian(length, content.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(checksum, Crc32(named));
+        return [.. length, .. named, .. checksum];
+    }
+
+    private static uint Crc32(byte[] bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc ^= value;
+            for (var bit = 0; bit < 8; bit++)
+                crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320);
+        }
+        return ~crc;
     }
 }
