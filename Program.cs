@@ -12,7 +12,8 @@ using InstaSlice.Infrastructure.Observability;
 using InstaSlice.Infrastructure.OpenApi;
 using InstaSlice.Infrastructure.Running;
 
-var builder = WebApplication.CreateBuilder(args);
+// Without this, every directory below the current one is watched for a changed appsettings.json: all of the media, or all of /.
+var builder = WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
 builder.AddRunning();
 builder.AddLogging();
 builder.AddDatabase();

@@ -33,6 +33,31 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     }
 
     [Fact]
+    public async Task No_directory_is_watched_however_many_there_are()
+    {
+        Directory.CreateDirectory(Path.Combine(DataDirectory, "media", "deep", "down"));
+        var process = await StartAsync();
+
+        var open = Directory.GetFiles($"/proc/{process.Id}/fdinfo").Select(ReadOrNothing).ToList();
+
+        Assert.Contains(open, text => text.StartsWith("pos:", StringComparison.Ordinal));
+        Assert.DoesNotContain(open, text => text.Contains("inotify wd:", StringComparison.Ordinal));
+
+        // Some are closed by the time that they are looked at.
+        static string ReadOrNothing(string file)
+        {
+            try
+            {
+                return File.ReadAllText(file);
+            }
+            catch (IOException)
+            {
+                return "";
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_migration_that_fails_half_way_leaves_the_database_as_it_was()
     {
         const string Failing = "202611210940";
