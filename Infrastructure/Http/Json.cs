@@ -7,9 +7,15 @@ namespace InstaSlice.Infrastructure.Http;
 /// <summary>How JSON is read and written everywhere: strictly in, so that a typo never passes silently; compact out.</summary>
 public static class Json
 {
-    public static readonly JsonSerializerOptions Options = Configure(
-        new JsonSerializerOptions(JsonSerializerDefaults.Web)
-    );
+    public static readonly JsonSerializerOptions Options = ReadyToUse();
+
+    /// <summary>With its resolver: without one, the first request that is no valid JSON could not be explained but is a 500.</summary>
+    private static JsonSerializerOptions ReadyToUse()
+    {
+        var options = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+        options.MakeReadOnly(populateMissingResolver: true);
+        return options;
+    }
 
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Reflection;
@@ -94,7 +95,7 @@ public sealed class Paging : IEndpointParameterMetadataProvider
         Span<byte> tag = stackalloc byte[TagBytes];
         if (
             text.Length != Base64Url.GetEncodedLength(cursor.Length)
-            || !Base64Url.TryDecodeFromChars(text, cursor, out var length)
+            || Base64Url.DecodeFromChars(text, cursor, out _, out var length) is not OperationStatus.Done // the Try… throws on other letters
             || length != cursor.Length
         )
             throw new ProblemException(ProblemKind.BadCursor, null);

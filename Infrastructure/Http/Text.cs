@@ -6,7 +6,7 @@ using System.Text.Json.Serialization;
 namespace InstaSlice.Infrastructure.Http;
 
 /// <summary>
-/// Text as the service keeps it: Unicode without NUL, lone surrogates or control characters but newline and tab, NFC-normalised,
+/// Text as the service keeps it: Unicode without NUL, U+FFFE, lone surrogates or control characters but newline and tab, NFC-normalised,
 /// trimmed. Lengths count Unicode scalar values of that.
 /// </summary>
 public static class Text
@@ -26,6 +26,8 @@ public static class Text
                 throw new FormatException(
                     $"Text may not hold the control character U+{(int)c:X4}; newline and tab are allowed."
                 );
+            if (c is '\uFFFE') // .NET normalises every other noncharacter, and throws on this one
+                throw new FormatException("Text may not hold the noncharacter U+FFFE.");
             if (!char.IsSurrogate(c))
                 continue;
             if (char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
