@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
@@ -35,7 +36,7 @@ internal sealed class RefreshToken
         Span<byte> bytes = stackalloc byte[Bytes];
         if (
             text.Length != Base64Url.GetEncodedLength(Bytes)
-            || !Base64Url.TryDecodeFromChars(text, bytes, out var length)
+            || Base64Url.DecodeFromChars(text, bytes, out _, out var length) is not OperationStatus.Done // the Try… throws on other letters
             || length != Bytes
             || !CryptographicOperations.FixedTimeEquals(Tag(keys.RefreshTokens, bytes[..^TagBytes]), bytes[^TagBytes..])
         )
