@@ -71,6 +71,8 @@ public static class HttpSetup
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
         app.UseCors();
+        // Said here, since the framework would else put it before everything above: a database that is away must be a 503 to it too.
+        app.UseAuthentication();
         app.Use(AuthSetup.AuthenticateAsync);
         if (app.Configuration.GetValue("RateLimits:Enabled", true))
             app.Use(next => context => app.Services.GetRequiredService<RateLimits>().LimitAsync(context, next));
