@@ -8,14 +8,15 @@ namespace InstaSlice.Features.Media;
 
 internal static class DeleteMedia
 {
-    // The files follow the row, by the note that its trigger leaves. A post that takes the medium meanwhile is waited for.
+    // The files follow the row, by the note that its trigger leaves. A post or an avatar that takes the medium meanwhile is waited for,
+    // and then seen: what a locked row holds is read anew, which a subquery would not be.
     private const string Sql = $"""
         with seen as (
             select m.id, m.owner_id = @viewer as own,
-                m.post_id is not null or exists (select from profiles p where p.avatar_media_id = m.id) as used
+                m.post_id is not null or author.avatar_media_id is not distinct from m.id as used
             from media m join profiles author on author.id = m.owner_id
             where m.id = @id and {MediaView.IsVisible}
-            for update of m),
+            for update of m for no key update of author),
         gone as (delete from media m using seen where m.id = seen.id and seen.own and not seen.used returning 1)
         select own, used, exists (select from gone) as done from seen
         """;
