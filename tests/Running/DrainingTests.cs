@@ -82,7 +82,7 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
 
     [Fact]
     [Trait("Size", "Large")]
-    public async Task A_request_that_never_ends_does_not_keep_it_for_longer_than_half_a_minute()
+    public async Task A_request_that_never_ends_is_cut_off_in_the_end()
     {
         var process = await StartAsync();
         var nina = await process.SignUpAsync("nina");
@@ -96,7 +96,7 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
 
         process.Terminate();
 
-        // Waits for the thirty seconds of the contract and no longer.
+        // Who held the post would hold it for ever, and the statement gives up after a minute only.
         Assert.Equal(0, await process.ExitAsync());
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => endless);
     }

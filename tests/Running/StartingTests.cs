@@ -102,13 +102,8 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("migrate")]
     [InlineData("migrate", "sideways")]
     [InlineData("migrate", "up", "latest")]
-    [InlineData("migrate", "up", "-1")]
-    [InlineData("migrate", "up", "1", "2")]
     [InlineData("migrate", "down")]
-    [InlineData("migrate", "down", "latest")]
-    [InlineData("migrate", "status", "now")]
     [InlineData("accounts")]
-    [InlineData("accounts", "suspend")]
     [InlineData("accounts", "praise", "nina")]
     public async Task Words_that_are_no_command_are_answered_with_those_that_are(params string[] words)
     {

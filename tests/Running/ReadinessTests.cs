@@ -1,0 +1,37 @@
+using System.Net;
+using InstaSlice.Tests.Support;
+
+namespace InstaSlice.Tests.Running;
+
+public sealed class ReadinessTests(Service service) : ServiceTest(service)
+{
+    [Fact]
+    public async Task An_instance_is_ready_once_every_migration_that_it_carries_is_applied()
+    {
+        const string Last = """ "VersionInfo" where "Version" = (select max("Version") from "VersionInfo")""";
+        var late = Anonymous.MovedTo(Service.StartInstance().Address);
+        // As if somebody had taken it back while the instance started.
+        await Service.ExecuteAsync($"create table taken_back as select * from {Last}");
+        await Service.ExecuteAsync($"delete from {Last}");
+
+        var reply = await late.GetAsync("/health/ready");
+        Assert.Equal("1", reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"));
+        (await late.GetAsync("/health/live")).Expect(HttpStatusCode.OK);
+
+        await Service.ExecuteAsync("""insert into "VersionInfo" select * from taken_back; drop table taken_back""");
+        (await late.GetAsync("/health/ready")).Expect(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Health_is_anybodys_to_ask()
+    {
+        Assert.Equal(
+            """{"status":"live"}""",
+            (await Anonymous.GetAsync("/health/live")).Expect(HttpStatusCode.OK).Text
+        );
+        Assert.Equal(
+            """{"status":"ready"}""",
+            (await Anonymous.GetAsync("/health/ready")).Expect(HttpStatusCode.OK).Text
+        );
+    }
+}
