@@ -44,8 +44,18 @@ public static class DatabaseSetup
         CancellationToken cancel
     )
     {
-        if (!string.IsNullOrWhiteSpace(app.Configuration.GetConnectionString("Postgres")))
-            return null;
+        if (app.Configuration.GetConnectionString("Postgres") is { } given && !string.IsNullOrWhiteSpace(given))
+        {
+            try
+            {
+                _ = new NpgsqlConnectionStringBuilder(given);
+                return null;
+            }
+            catch (ArgumentException e)
+            {
+                throw new StartupException($"ConnectionStrings__Postgres is no connection string: {e.Message}", e);
+            }
+        }
         if (!app.Environment.IsDevelopment())
             throw new StartupException(
                 "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "

@@ -11,6 +11,9 @@ public sealed class CorsTests(Service service) : ServiceTest(service)
 
     private static readonly string[] Exposed =
     [
+        "Accept-Ranges",
+        "Allow",
+        "Content-Range",
         "ETag",
         "Link",
         "Location",
@@ -42,10 +45,8 @@ public sealed class CorsTests(Service service) : ServiceTest(service)
         var reply = (await _browser.GetAsync(path, ("Origin", Ours))).Expect(status);
 
         Assert.Equal(Ours, reply.Header("Access-Control-Allow-Origin"));
-        Assert.Equal(
-            Exposed.Order(),
-            reply.Header("Access-Control-Expose-Headers")!.Split(',', StringSplitOptions.TrimEntries).Order()
-        );
+        var exposed = reply.Header("Access-Control-Expose-Headers")!.Split(',', StringSplitOptions.TrimEntries);
+        Assert.Empty(Exposed.Except(exposed));
         Assert.Contains("Origin", reply.Header("Vary"), StringComparison.Ordinal);
         Assert.Contains("Authorization", reply.Header("Vary"), StringComparison.Ordinal);
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using InstaSlice.Tests.Support;
 
@@ -107,7 +108,7 @@ public sealed class TextTests(Service service) : ServiceTest(service)
 
     [Fact]
     public Task A_naughty_password_opens_the_account_that_it_was_set_for_or_is_refused() =>
-        CheckPasswordsAsync(NaughtyStrings.Own);
+        CheckPasswordsAsync([.. NaughtyStrings.Own.Where(naughty => !Ascii.IsValid(naughty.Text ?? "\u00e9"))]);
 
     [Fact, Trait("Size", "Large")]
     public Task Many_more_naughty_passwords_open_the_account_that_they_were_set_for_or_are_refused() =>

@@ -348,7 +348,10 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
         await GarbageAsync("GET / HTTP/1.1\r\ncanary\r\n\r\n");
 
         // Faults of ours: what is wrong with a row is told with the row, by PostgreSQL.
-        var post = await PostAsync(ruth, "canary");
+        var mediaIds = new[] { await AddMediaAsync(ruth) };
+        var post = (
+            await SendAsync(ruth, "POST", "/v1/posts", new { caption = "canary", mediaIds }, HttpStatusCode.Created)
+        ).Id;
         await ExecuteAsync("alter table comments add constraint no_canaries check (text not like 'c%')");
         var comments = $"/v1/posts/{post}/comments";
         await SendAsync(ruth, "POST", comments, new { text = "canary-comment" }, HttpStatusCode.InternalServerError);

@@ -81,16 +81,19 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
         return await connection.ExecuteAsync(sql, args);
     }
 
-    /// <summary>A post whose picture is a row without bytes.</summary>
-    protected async Task<string> PostAsync(Client author, string caption = "")
-    {
-        var media = await QueryAsync<long>(
-            Builders.InsertMedia,
-            new { owner = author.Id, key = System.Security.Cryptography.RandomNumberGenerator.GetBytes(16) }
-        );
-        var mediaIds = new[] { media.ToString(CultureInfo.InvariantCulture) };
-        return (await author.PostAsync("/v1/posts", new { caption, mediaIds })).Expect(HttpStatusCode.Created).Id;
-    }
+    /// <summary>A picture that is a row without bytes.</summary>
+    protected async Task<string> AddMediaAsync(Client owner) =>
+        (
+            await QueryAsync<long>(
+                Builders.InsertMedia,
+                new { owner = owner.Id, key = System.Security.Cryptography.RandomNumberGenerator.GetBytes(16) }
+            )
+        ).ToString(CultureInfo.InvariantCulture);
+
+    protected async Task<string> PostAsync(Client author, string caption = "") =>
+        (await author.PostAsync("/v1/posts", new { caption, mediaIds = new[] { await AddMediaAsync(author) } }))
+            .Expect(HttpStatusCode.Created)
+            .Id;
 
     /// <summary>Holds whatever the statement locks until it is disposed of.</summary>
     protected async Task<NpgsqlConnection> HoldAsync(string sql)

@@ -63,7 +63,7 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("ConnectionStrings__Postgres", null)]
     [InlineData("ConnectionStrings__Postgres", "")]
     [InlineData("ConnectionStrings__Postgres", "nonsense")]
-    [InlineData("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody")]
+    [InlineData("ConnectionStrings__Postgres", "Host=db;Sword=fish")]
     [InlineData("Jwt__SigningKey", null)]
     [InlineData("Jwt__SigningKey", "")]
     [InlineData("Jwt__SigningKey", "dG9vIHNob3J0")]
@@ -81,6 +81,20 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
         Assert.Null(logged["@x"]);
         if (!string.IsNullOrEmpty(value) && setting == "Jwt__SigningKey")
             Assert.DoesNotContain(value, string.Concat([.. output, .. errors]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_command_without_a_database_says_so_in_one_line()
+    {
+        var (exitCode, _, errors) = await RunAsync(
+            ["migrate", "status"],
+            ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody;Password=canary")
+        );
+
+        Assert.Equal(1, exitCode);
+        var line = Assert.Single(errors);
+        Assert.StartsWith("The database does not answer: ", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", line, StringComparison.Ordinal);
     }
 
     [Theory]

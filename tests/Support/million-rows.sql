@@ -18,7 +18,7 @@ insert into post_counters (post_id) select i from generate_series(1::bigint, 100
 insert into media (id, owner_id, post_id, position, kind, status, width, height, variants, storage_key, original_type,
     original_bytes, original_sha256, created_at)
 select i, 1 + (i * 7919) % 100000, case when i % 1000 > 0 then i end, case when i % 1000 > 0 then 0 end, 'image', 'ready', 4, 3,
-    '[{"name":"large","contentType":"image/webp","width":4,"height":3,"bytes":26,"sha256":"00"}]', i, 'image/jpeg', 1, sha256('x'),
+    '[{"name":"large","contentType":"image/webp","width":4,"height":3,"bytes":26,"sha256":"00"}]', lpad(to_hex(i), 32, '0'), 'image/jpeg', 1, sha256('x'),
     now() - i * interval '1 second'
 from generate_series(1::bigint, 1000000) i;
 insert into file_removals (storage_key, due_at) select 'r' || i, now() + i * interval '1 second' from generate_series(1::bigint, 1000000) i;
