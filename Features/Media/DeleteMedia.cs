@@ -8,17 +8,16 @@ namespace InstaSlice.Features.Media;
 
 internal static class DeleteMedia
 {
-    // The files follow the row, by the note that its trigger leaves. A post or an avatar that takes the medium meanwhile is waited for,
-    // and then seen: what a locked row holds is read anew, which a subquery would not be.
+    // The files follow the row, by the note that its trigger leaves. A post or profile that takes the medium meanwhile is waited for.
     private const string Sql = $"""
         with seen as (
-            select m.id, m.owner_id = @viewer as own,
-                m.post_id is not null or author.avatar_media_id is not distinct from m.id as used
+            select m.id, m.owner_id = @viewer as own, m.post_id is not null as posted
             from media m join profiles author on author.id = m.owner_id
             where m.id = @id and {MediaView.IsVisible}
-            for update of m for no key update of author),
-        gone as (delete from media m using seen where m.id = seen.id and seen.own and not seen.used returning 1)
-        select own, used, exists (select from gone) as done from seen
+            for update of m),
+        judged as (select id, own, posted or is_avatar(id) as used from seen),
+        gone as (delete from media m using judged j where m.id = j.id and j.own and not j.used returning 1)
+        select own, used, exists (select from gone) as done from judged
         """;
 
     /// <summary>Its owner deletes a medium that is on no post and no avatar.</summary>
