@@ -81,10 +81,7 @@ public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(pos
         {
             // Fewer than there are connections: what needs another table does not wait.
             var waiting = Enumerable.Range(0, 8).Select(_ => nina.GetAsync(path)).ToArray();
-            await Eventually.TrueAsync(
-                () => QueryAsync<bool>("select count(*) = 8 from pg_locks where not granted"),
-                "they were waiting"
-            );
+            await UntilWaitingAsync(8);
             (await nina.GetAsync("/v1/profiles/nina")).Expect(HttpStatusCode.OK);
             foreach (var reply in await Task.WhenAll(waiting).WaitAsync(NotForEver, Cancel))
                 Unavailable(reply);

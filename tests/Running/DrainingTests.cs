@@ -89,10 +89,7 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
         var post = await PostAsync(nina);
         await using var held = await HoldAsync($"select from posts where id = {post} for update");
         var endless = nina.DeleteAsync("/v1/posts/" + post);
-        await Eventually.TrueAsync(
-            () => QueryAsync<bool>("select exists (select from pg_locks where not granted)"),
-            "the request was waiting"
-        );
+        await UntilWaitingAsync();
 
         process.Terminate();
 

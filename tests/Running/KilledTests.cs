@@ -79,10 +79,7 @@ public sealed class KilledTests(PostgresServer postgres) : ProcessTest(postgres)
         await using (await HoldAsync("select from post_counters where post_id = 700 for update"))
         {
             await ExecuteAsync("update profiles set deleted_at = now() - interval '2 minutes' where username = 'nina'");
-            await Eventually.TrueAsync(
-                () => QueryAsync<bool>("select exists (select from pg_locks where not granted)"),
-                "the erasure was waiting"
-            );
+            await UntilWaitingAsync();
             killed.Kill();
             await killed.Ended;
         }

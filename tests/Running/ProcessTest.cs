@@ -95,6 +95,17 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
             .Expect(HttpStatusCode.Created)
             .Id;
 
+    /// <summary>Waits until so many statements on this database wait for a lock.</summary>
+    protected Task UntilWaitingAsync(int many = 1) =>
+        Eventually.TrueAsync(
+            () =>
+                QueryAsync<bool>(
+                    "select count(*) >= @many from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+                    new { many }
+                ),
+            "somebody was waiting"
+        );
+
     /// <summary>Holds whatever the statement locks until it is disposed of.</summary>
     protected async Task<NpgsqlConnection> HoldAsync(string sql)
     {

@@ -13,7 +13,7 @@ public static class Eventually
         while (!await isTrue())
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"It never came to pass that {what}.");
-            await Task.Delay(25, TestContext.Current.CancellationToken);
+            await Task.Delay(100, TestContext.Current.CancellationToken);
         }
     }
 }

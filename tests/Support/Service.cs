@@ -1,6 +1,11 @@
+using System.Runtime.CompilerServices;
 using Dapper;
+using InstaSlice.Infrastructure.Auth;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Respawn;
 
@@ -27,6 +32,15 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
 
     /// <summary>One more instance on the same database, started when it is first wanted.</summary>
     public App Second => _second ??= StartInstance();
+
+    /// <summary>Makes the hashing of passwords cheap, which is dear on purpose: for tests of what stands around it.</summary>
+    public void HashQuickly()
+    {
+        foreach (var app in _apps)
+            HasherOf(app.Services.GetRequiredService<Passwords>()) = new PasswordHasher<object>(
+                Options.Create(new PasswordHasherOptions { IterationCount = 1000 })
+            );
+    }
 
     public async ValueTask InitializeAsync()
     {
@@ -83,6 +97,9 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
         await postgres.DropDatabaseAsync(ConnectionString);
         Directory.Delete(DataDirectory, recursive: true);
     }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_hasher")]
+    private static extern ref PasswordHasher<object> HasherOf(Passwords passwords);
 
     /// <summary>One instance.</summary>
     public sealed class App(string connectionString, string dataDirectory, (string Key, string Value)[] settings)

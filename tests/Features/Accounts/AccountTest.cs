@@ -5,10 +5,16 @@ using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace InstaSlice.Tests.Features.Accounts;
 
-/// <summary>Tests of accounts: these sign up through the service, with a password that is really hashed.</summary>
+/// <summary>Tests of accounts: these sign up through the service, with a password that is hashed, though with fewer rounds.</summary>
 public abstract class AccountTest(Service service) : ServiceTest(service)
 {
     protected const string Password = "correct horse battery";
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        Service.HashQuickly();
+    }
 
     protected async Task<SignedIn> CreateAccountAsync(string username, string password = Password) =>
         Read((await Anonymous.PostAsync("/v1/accounts", new { username, password })).Expect(HttpStatusCode.Created));
