@@ -27,14 +27,22 @@ public sealed class KilledTests(PostgresServer postgres) : ProcessTest(postgres)
         await Counters.AssertExactAsync(Database);
         var next = await StartAsync();
         nina = nina.MovedTo(next.Address);
-        foreach (var (_, id) in acknowledged)
-            (await nina.GetAsync("/v1/comments/" + id)).Expect(HttpStatusCode.OK);
-        foreach (var text in sent)
-        {
-            var again = (await SendAsync(nina, text)).Expect(HttpStatusCode.Created);
-            if (acknowledged.TryGetValue(text, out var id))
-                Assert.Equal((id, "true"), (again.Id, again.Header("Idempotency-Replayed")));
-        }
+        foreach (var ids in acknowledged.Values.Chunk(Writers))
+            await Task.WhenAll(
+                ids.Select(async id => (await nina.GetAsync("/v1/comments/" + id)).Expect(HttpStatusCode.OK))
+            );
+        await Task.WhenAll(
+            sent.Chunk(Math.Max(1, sent.Count / Writers))
+                .Select(async texts =>
+                {
+                    foreach (var text in texts)
+                    {
+                        var again = (await SendAsync(nina, text)).Expect(HttpStatusCode.Created);
+                        if (acknowledged.TryGetValue(text, out var id))
+                            Assert.Equal((id, "true"), (again.Id, again.Header("Idempotency-Replayed")));
+                    }
+                })
+        );
         Assert.Equal(sent.Count, await QueryAsync<long>("select count(*) from comments"));
         Assert.Equal(sent.Count, (int)(await nina.GetAsync("/v1/posts/" + post))["commentCount"]!);
         await Counters.AssertExactAsync(Database);

@@ -1,5 +1,6 @@
 using System.Net;
 using Dapper;
+using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
 using Npgsql;
 
@@ -114,4 +115,40 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
         await connection.ExecuteAsync("begin; " + sql);
         return connection;
     }
+
+    /// <summary>Every migration that the build carries is there once, and no other.</summary>
+    protected async Task AssertMigratedOnceAsync() =>
+        Assert.Equal(Carried(), await ListAsync("""select "Version"::text from "VersionInfo" order by 1"""));
+
+    protected static string[] Carried() =>
+        [
+            .. typeof(Migrator)
+                .Assembly.GetTypes()
+                .SelectMany(type => type.GetCustomAttributes(typeof(FluentMigrator.MigrationAttribute), false))
+                .Select(migration =>
+                    ((FluentMigrator.MigrationAttribute)migration).Version.ToString(CultureInfo.InvariantCulture)
+                )
+                .Order(),
+        ];
+
+    /// <summary>Everything that a migration could have left behind, and what each object is.</summary>
+    protected Task<string[]> SchemaAsync() =>
+        ListAsync(
+            """
+            select format('relation %s %s %s %s', c.relname, c.relkind, c.reloptions, pg_get_indexdef(i.indexrelid))
+            from pg_class c left join pg_index i on i.indexrelid = c.oid where c.relnamespace = 'public'::regnamespace
+            union all
+            select format('column %s.%s %s %s', c.relname, attname, format_type(atttypid, atttypmod), attnotnull)
+            from pg_attribute join pg_class c on c.oid = attrelid
+            where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and attnum > 0 and not attisdropped
+            union all
+            select format('constraint %s %s %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
+            from pg_constraint where connamespace = 'public'::regnamespace
+            union all
+            select 'function ' || pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
+            union all
+            select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
+            order by 1
+            """
+        );
 }

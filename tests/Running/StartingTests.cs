@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
 
 namespace InstaSlice.Tests.Running;
@@ -83,65 +82,6 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
             Assert.DoesNotContain(value, string.Concat([.. output, .. errors]), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_command_without_a_database_says_so_in_one_line()
-    {
-        var (exitCode, _, errors) = await RunAsync(
-            ["migrate", "status"],
-            ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody;Password=canary")
-        );
-
-        Assert.Equal(1, exitCode);
-        var line = Assert.Single(errors);
-        Assert.StartsWith("The database does not answer: ", line, StringComparison.Ordinal);
-        Assert.DoesNotContain("canary", line, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("nonsense")]
-    [InlineData("migrate")]
-    [InlineData("migrate", "sideways")]
-    [InlineData("migrate", "up", "latest")]
-    [InlineData("migrate", "down")]
-    [InlineData("accounts")]
-    [InlineData("accounts", "praise", "nina")]
-    public async Task Words_that_are_no_command_are_answered_with_those_that_are(params string[] words)
-    {
-        var (exitCode, _, errors) = await RunAsync(words);
-
-        Assert.Equal(1, exitCode);
-        Assert.Matches(words[0] == "nonsense" ? "There are: migrate, " : $"Usage: {words[0]} ", Assert.Single(errors));
-        Assert.Empty(await SchemaAsync());
-    }
-
-    [Fact]
-    public async Task The_schema_goes_up_and_down_by_command()
-    {
-        var versions = Carried();
-        Assert.True(versions.Length > 5);
-
-        Assert.Equal(versions.Select(v => (v, "pending")), await StatusAsync());
-        Assert.Empty(await SchemaAsync());
-
-        Assert.Equal(0, (await RunAsync(["migrate", "up", versions[2]])).ExitCode);
-        Assert.Equal(versions.Select((v, i) => (v, i <= 2 ? "applied" : "pending")), await StatusAsync());
-
-        Assert.Equal(0, (await RunAsync(["migrate", "up"])).ExitCode);
-        Assert.Equal(versions.Select(v => (v, "applied")), await StatusAsync());
-        await AssertMigratedOnceAsync();
-        var whole = await SchemaAsync();
-
-        Assert.Equal(0, (await RunAsync(["migrate", "down", versions[2]])).ExitCode);
-        Assert.Equal(versions.Select((v, i) => (v, i <= 2 ? "applied" : "pending")), await StatusAsync());
-
-        Assert.Equal(0, (await RunAsync(["migrate", "down", "0"])).ExitCode);
-        Assert.Equal(versions.Select(v => (v, "pending")), await StatusAsync());
-        Assert.DoesNotContain(await SchemaAsync(), line => !line.Contains("VersionInfo", StringComparison.Ordinal));
-
-        Assert.Equal(0, (await RunAsync(["migrate", "up"])).ExitCode);
-        Assert.Equal(whole, await SchemaAsync());
-    }
-
     private async Task StartTwoAsync(int times)
     {
         for (var i = 0; i < times; i++)
@@ -162,47 +102,4 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
                 await process.DisposeAsync();
         }
     }
-
-    private async Task<IEnumerable<(string, string)>> StatusAsync()
-    {
-        var (exitCode, output, errors) = await RunAsync(["migrate", "status"]);
-        Assert.Equal(0, exitCode);
-        Assert.Empty(errors);
-        return output.Select(line => (line.Split("  ")[0], line.Split("  ")[1]));
-    }
-
-    private async Task AssertMigratedOnceAsync() =>
-        Assert.Equal(Carried(), await ListAsync("""select "Version"::text from "VersionInfo" order by 1"""));
-
-    private static string[] Carried() =>
-        [
-            .. typeof(Migrator)
-                .Assembly.GetTypes()
-                .SelectMany(type => type.GetCustomAttributes(typeof(FluentMigrator.MigrationAttribute), false))
-                .Select(migration =>
-                    ((FluentMigrator.MigrationAttribute)migration).Version.ToString(CultureInfo.InvariantCulture)
-                )
-                .Order(),
-        ];
-
-    /// <summary>Everything that a migration could have left behind, and what each object is.</summary>
-    private Task<string[]> SchemaAsync() =>
-        ListAsync(
-            """
-            select format('relation %s %s %s %s', c.relname, c.relkind, c.reloptions, pg_get_indexdef(i.indexrelid))
-            from pg_class c left join pg_index i on i.indexrelid = c.oid where c.relnamespace = 'public'::regnamespace
-            union all
-            select format('column %s.%s %s %s', c.relname, attname, format_type(atttypid, atttypmod), attnotnull)
-            from pg_attribute join pg_class c on c.oid = attrelid
-            where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and attnum > 0 and not attisdropped
-            union all
-            select format('constraint %s %s %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
-            from pg_constraint where connamespace = 'public'::regnamespace
-            union all
-            select 'function ' || pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
-            union all
-            select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
-            order by 1
-            """
-        );
 }
