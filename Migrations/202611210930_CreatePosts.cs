@@ -65,6 +65,12 @@ public sealed class CreatePosts : Migration
             alter table profiles add column avatar_media_id bigint references media on delete set null;
             create index profiles_by_avatar on profiles (avatar_media_id) where avatar_media_id is not null;
 
+            -- Asked once a medium is locked: being volatile, it sees what was committed since the statement that asks began.
+            create function is_avatar(media_id bigint) returns boolean volatile language plpgsql as $$
+            begin
+                return exists (select from profiles where avatar_media_id = media_id);
+            end $$;
+
             -- Files go after the row that names them, and a crash between the two must lose neither: the row's deletion notes its
             -- directory here, and whoever is about to write files notes them first, due in an hour, and takes the note back with the row.
             create table file_removals (
@@ -99,6 +105,7 @@ public sealed class CreatePosts : Migration
             drop table posts;
             drop table file_removals;
             drop function media_deleted();
+            drop function is_avatar(bigint);
             drop function post_deleted();
             """
         );

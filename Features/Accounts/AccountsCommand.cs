@@ -9,6 +9,8 @@ namespace InstaSlice.Features.Accounts;
 /// <summary><c>accounts reset-password NAME</c>, <c>accounts suspend NAME</c>, <c>accounts resume NAME</c>.</summary>
 public static class AccountsCommand
 {
+    // Of two statements in one transaction this is the second: the first waits for logins under way, and only what begins after that
+    // sees the sessions that they opened.
     private const string EndSessions = $"""
         ended as (
             update sessions s set ended_at = now() from account where s.profile_id = account.id and s.ended_at is null returning s.id)
@@ -16,17 +18,17 @@ public static class AccountsCommand
         """;
 
     private const string Reset = $"""
+        insert into credentials (profile_id, password_hash)
+        select id, @hash from profiles where username = @name and deleted_at is null
+        on conflict (profile_id) do update set password_hash = excluded.password_hash, changed_at = now();
         with account as (select id from profiles where username = @name and deleted_at is null),
-        changed as (
-            insert into credentials (profile_id, password_hash) select id, @hash from account
-            on conflict (profile_id) do update set password_hash = excluded.password_hash, changed_at = now()),
         {EndSessions}
         """;
 
     private const string Suspend = $"""
-        with account as (
-            update profiles set suspended_at = coalesce(suspended_at, now()), version = version + 1
-            where username = @name and deleted_at is null returning id),
+        update profiles set suspended_at = coalesce(suspended_at, now()), version = version + 1
+        where username = @name and deleted_at is null;
+        with account as (select id from profiles where username = @name and deleted_at is null),
         {EndSessions}
         """;
 

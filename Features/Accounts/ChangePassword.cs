@@ -14,12 +14,12 @@ public sealed record ChangePasswordRequest(
 
 internal static class ChangePassword
 {
-    // Held against the hash that was looked at: of two changes at once, the second has the wrong current password.
+    // Held against the hash that was looked at: of two changes at once, the second has the wrong current password. Two statements in one
+    // transaction: the first waits for logins under way, and only what begins after that sees the sessions that they opened.
     private const string Sql = $"""
-        with changed as (
-            update credentials set password_hash = @newHash, changed_at = now()
-            where profile_id = @viewer and password_hash = @oldHash
-            returning profile_id),
+        update credentials set password_hash = @newHash, changed_at = now()
+        where profile_id = @viewer and password_hash = @oldHash;
+        with changed as (select profile_id from credentials where profile_id = @viewer and password_hash = @newHash),
         ended as (
             update sessions s set ended_at = now() from changed
             where s.profile_id = changed.profile_id and s.id <> @sessionId and s.ended_at is null

@@ -31,7 +31,15 @@ internal static class CreateAccount
 
     private const string Location = "/v1/profiles/me";
 
-    private const string NameById = "select username from profiles author where id = @id and " + AuthorView.IsThere;
+    // The request is known to be the one that made the account, password included; that is still the password if it never changed.
+    private const string SignInAgain = $"""
+        with known as (select * from profiles author where id = @id and {AuthorView.IsThere}),
+        page as (
+            select known.* from known join credentials c on c.profile_id = known.id where c.changed_at = known.created_at),
+        {SessionView.Insert}
+        select coalesce(session.id, 0) as session_id, shown.*
+        from known left join ({ProfileView.Select}) shown on true left join session on true
+        """;
 
     /// <summary>Makes an account and signs in. The name is kept in lower case and never given out twice.</summary>
     public static async Task<
@@ -54,12 +62,16 @@ internal static class CreateAccount
             Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>
         > CreateAsync()
         {
+            // Of twenty equal requests at once, those that waited for the first one's hash need none of their own.
+            var hash = await passwords.HashAsync(request.Password, () => key.IsUsedAsync(db, cancel), cancel);
+            if (hash is null)
+                return new UsernameTaken();
             var token = RefreshToken.New(keys);
             var args = new
             {
                 username,
                 displayName = request.DisplayName ?? "",
-                passwordHash = await passwords.HashAsync(request.Password, cancel),
+                passwordHash = hash,
                 refreshHash = token.Hash,
                 userAgent = SessionView.UserAgentOf(context),
                 key.Caller,
@@ -83,8 +95,17 @@ internal static class CreateAccount
             Results<NewResource<Session>, UsernameTaken, Missing, BadCredentials, TooManyFailures, IdempotencyKeyReused>
         > ReplayAsync(long id)
         {
-            if (await db.FirstAsync<string>(NameById, new { id }, cancel) is null)
+            var token = RefreshToken.New(keys);
+            var args = new
+            {
+                id,
+                refreshHash = token.Hash,
+                userAgent = SessionView.UserAgentOf(context),
+            };
+            if (await db.FirstAsync<Opened, ProfileRow>(SignInAgain, args, "id", cancel) is not var (opened, profile))
                 return new Missing();
+            if (profile is not null)
+                return Show(opened.SessionId, profile, token);
             return (
                 await CreateSession.SignInAsync(
                     username,

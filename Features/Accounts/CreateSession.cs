@@ -15,13 +15,17 @@ public sealed record CreateSessionRequest(
 
 internal static class CreateSession
 {
-    // Looked at once more after the hashing: who failed ten times meanwhile, in parallel, does not get in by the eleventh.
+    // Looked at once more after the hashing: who failed ten times meanwhile, in parallel, does not get in by the eleventh, and nobody
+    // by a password that was changed meanwhile. The locks make whoever changes, deletes or suspends wait for the session, so as to end it.
     private const string Sql = $"""
-        with page as (
-            select * from profiles author
-            where id = @profileId and {AuthorView.IsThere} and coalesce({LoginThrottle.HeldOffUntil} <= now(), true)),
+        with throttle as (select coalesce({LoginThrottle.HeldOffUntil} > now(), false) as held),
+        page as (
+            select author.* from profiles author
+            join credentials c on c.profile_id = author.id and c.password_hash = @passwordHash
+            where author.id = @profileId and {AuthorView.IsThere} and not (select held from throttle)
+            for share),
         {SessionView.Insert}
-        {SessionView.Select}
+        select throttle.held, opened.* from throttle left join ({SessionView.Select}) opened on true
         """;
 
     /// <summary>Signs in. An unknown name and a wrong password are answered alike, in time too.</summary>
@@ -62,21 +66,25 @@ internal static class CreateSession
         var args = new
         {
             profileId = account.ProfileId,
+            passwordHash = account.PasswordHash,
             refreshHash = token.Hash,
             userAgent = SessionView.UserAgentOf(context),
             accountSubject = throttle.AccountSubject,
             addressSubject = throttle.AddressSubject,
         };
-        return await db.FirstAsync<Opened, ProfileRow>(Sql, args, "id", cancel) is var (opened, profile)
-            ? new NewResource<Session>(
-                SessionView.Of(opened.SessionId, profile!, token, tokens),
-                profile!.Version,
-                location ?? "/v1/sessions/" + opened.SessionId
-            )
-            : new TooManyFailures(null);
+        return await db.FirstAsync<Opened, ProfileRow>(Sql, args, "id", cancel) switch
+        {
+            ({ Held: true }, _) => new TooManyFailures(null),
+            ({ SessionId: { } id }, { } profile) => new NewResource<Session>(
+                SessionView.Of(id, profile, token, tokens),
+                profile.Version,
+                location ?? "/v1/sessions/" + id
+            ),
+            _ => new BadCredentials(),
+        };
     }
 
-    private sealed record Opened(long SessionId);
+    private sealed record Opened(bool Held, long? SessionId);
 }
 
 /// <summary>403: the password is right, but an operator has suspended the account.</summary>

@@ -64,7 +64,7 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
             try
             {
                 foreach (var account in await db.ListAsync<Marked>(Next, null, stoppingToken))
-                    await EraseAsync(account, stoppingToken);
+                    await TryToEraseAsync(account, stoppingToken);
                 if (round % 300 == 0)
                     foreach (var sql in Forget)
                         await db.ExecuteAsync(sql, null, stoppingToken, Deadline);
@@ -81,6 +81,19 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
             {
                 LogFailed(e);
             }
+        }
+    }
+
+    /// <summary>One account that cannot be erased just now does not keep the others from it.</summary>
+    private async Task TryToEraseAsync(Marked account, CancellationToken cancel)
+    {
+        try
+        {
+            await EraseAsync(account, cancel);
+        }
+        catch (UnavailableException e)
+        {
+            LogPostponed(e, account.Id);
         }
     }
 
@@ -123,6 +136,13 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
         Message = "Erasing deleted accounts failed; it goes on in the next round"
     )]
     private partial void LogFailed(Exception e);
+
+    [LoggerMessage(
+        EventName = "ErasurePostponed",
+        Level = LogLevel.Warning,
+        Message = "Erasing deleted account {ProfileId} goes on in the next round"
+    )]
+    private partial void LogPostponed(Exception e, long profileId);
 
     private sealed record Marked(long Id, bool Settled);
 }

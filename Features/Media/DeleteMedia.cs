@@ -8,16 +8,16 @@ namespace InstaSlice.Features.Media;
 
 internal static class DeleteMedia
 {
-    // The files follow the row, by the note that its trigger leaves. A post that takes the medium meanwhile is waited for.
+    // The files follow the row, by the note that its trigger leaves. A post or profile that takes the medium meanwhile is waited for.
     private const string Sql = $"""
         with seen as (
-            select m.id, m.owner_id = @viewer as own,
-                m.post_id is not null or exists (select from profiles p where p.avatar_media_id = m.id) as used
+            select m.id, m.owner_id = @viewer as own, m.post_id is not null as posted
             from media m join profiles author on author.id = m.owner_id
             where m.id = @id and {MediaView.IsVisible}
             for update of m),
-        gone as (delete from media m using seen where m.id = seen.id and seen.own and not seen.used returning 1)
-        select own, used, exists (select from gone) as done from seen
+        judged as (select id, own, posted or is_avatar(id) as used from seen),
+        gone as (delete from media m using judged j where m.id = j.id and j.own and not j.used returning 1)
+        select own, used, exists (select from gone) as done from judged
         """;
 
     /// <summary>Its owner deletes a medium that is on no post and no avatar.</summary>

@@ -2,7 +2,6 @@ using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Net.Http.Headers;
 using Npgsql;
 
 namespace InstaSlice.Features.Media;
@@ -22,7 +21,7 @@ internal static class GetMediaFile
     /// The bytes, by the same rule as the post that they are on, decided anew at each request. What everyone may see has one URL that
     /// stays; anything else is reached only through a URL that the API signed for one viewer.
     /// </summary>
-    public static async Task<Results<FileStreamHttpResult, Missing>> Handle(
+    public static async Task<Results<FileResource, Missing>> Handle(
         string key,
         HttpContext context,
         MediaUrls urls,
@@ -51,12 +50,7 @@ internal static class GetMediaFile
         headers.Vary = default;
         headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-        return TypedResults.File(
-            file,
-            row.ContentType,
-            enableRangeProcessing: true,
-            entityTag: new EntityTagHeaderValue($"\"{row.Sha256}\"")
-        );
+        return new FileResource(file, row.ContentType, row.Sha256);
     }
 
     private static (long Id, string Variant) Split(string key) =>

@@ -22,10 +22,12 @@ internal sealed partial class SweepMedia(
         where storage_key = @storageKey and not exists (select from media m where m.storage_key = @storageKey)
         """;
 
-    // Looked at again once it is locked, so a post that takes the medium at this moment keeps it.
+    // What a post or profile is about to take is locked, and left alone.
     private const string Unposted = """
-        delete from media m where m.post_id is null and m.created_at < now() - interval '24 hours'
-            and not exists (select from profiles p where p.avatar_media_id = m.id)
+        with old as (
+            select id from media where post_id is null and created_at < now() - interval '24 hours'
+            for update skip locked)
+        delete from media m using old where m.id = old.id and not is_avatar(old.id)
         """;
 
     private const string Due = "select storage_key from file_removals where due_at <= now() order by due_at limit 100";

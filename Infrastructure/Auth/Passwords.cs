@@ -28,28 +28,43 @@ public sealed class Passwords : IDisposable
 
     /// <exception cref="UnavailableException">Too many others are waiting.</exception>
     public Task<string> HashAsync(string password, CancellationToken cancel) =>
-        InSlotAsync(() => _hasher.HashPassword(Nobody, password), cancel);
+        InSlotAsync(() => Task.Run(() => _hasher.HashPassword(Nobody, password), CancellationToken.None), cancel);
+
+    /// <summary>As above, unless it turns out, once the wait is over, that somebody else has done what the hash is for; then null.</summary>
+    /// <exception cref="UnavailableException">Too many others are waiting.</exception>
+    public Task<string?> HashAsync(string password, Func<Task<bool>> isDone, CancellationToken cancel) =>
+        InSlotAsync(
+            async () =>
+                await isDone()
+                    ? null
+                    : await Task.Run(() => _hasher.HashPassword(Nobody, password), CancellationToken.None),
+            cancel
+        );
 
     /// <summary>Is it the password behind the hash? Without a hash it is not, after just as long: a name that is unknown shows by nothing.</summary>
     /// <exception cref="UnavailableException">Too many others are waiting.</exception>
     public Task<bool> VerifyAsync(string? hash, string password, CancellationToken cancel) =>
         InSlotAsync(
             () =>
-                _hasher.VerifyHashedPassword(Nobody, hash ?? _dummy.Value, password)
-                    is not PasswordVerificationResult.Failed
-                && hash is not null,
+                Task.Run(
+                    () =>
+                        _hasher.VerifyHashedPassword(Nobody, hash ?? _dummy.Value, password)
+                            is not PasswordVerificationResult.Failed
+                        && hash is not null,
+                    CancellationToken.None
+                ),
             cancel
         );
 
     public void Dispose() => _slots.Dispose();
 
-    private async Task<T> InSlotAsync<T>(Func<T> work, CancellationToken cancel)
+    private async Task<T> InSlotAsync<T>(Func<Task<T>> work, CancellationToken cancel)
     {
         if (!await _slots.WaitAsync(Patience, cancel))
             throw new UnavailableException("Too many passwords are being hashed.");
         try
         {
-            return await Task.Run(work, CancellationToken.None);
+            return await work();
         }
         finally
         {

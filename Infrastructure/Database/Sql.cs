@@ -13,6 +13,8 @@ public static class Sql
     /// <summary>The contract gives overload two seconds to be answered, waiting for a connection included.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(1800);
 
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
+
     private const int Attempts = 5;
 
     /// <summary>The rows of one statement, in its order.</summary>
@@ -91,6 +93,27 @@ public static class Sql
         CancellationToken cancel
     )
     {
+        try
+        {
+            // A database that hangs does not answer a cancellation either, and Npgsql waits for that for seconds. We do not.
+            return await TryAsync(db, sql, args, deadline, run, cancel)
+                .WaitAsync((deadline ?? Deadline) + Grace, CancellationToken.None);
+        }
+        catch (TimeoutException e)
+        {
+            throw new UnavailableException("The database hangs.", e);
+        }
+    }
+
+    private static async Task<T> TryAsync<T>(
+        NpgsqlDataSource db,
+        string sql,
+        object? args,
+        TimeSpan? deadline,
+        Func<NpgsqlConnection, CommandDefinition, Task<T>> run,
+        CancellationToken cancel
+    )
+    {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timer.CancelAfter(deadline ?? Deadline);
         var connected = false;
@@ -132,6 +155,11 @@ public static class Sql
         );
 
     private static bool IsUnavailable(PostgresException e) =>
-        e.SqlState[..2] is "08" or "53" or "57" // connection lost; out of connections, memory or disk; shutting down, starting, cancelled
+        // connection lost; rolled back however often it was tried; out of connections, memory or disk; shutting down, starting, cancelled
+        e.SqlState[..2]
+            is "08"
+                or "40"
+                or "53"
+                or "57"
         || e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable;
 }

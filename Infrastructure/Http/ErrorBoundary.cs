@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Serilog;
 
 namespace InstaSlice.Infrastructure.Http;
@@ -14,7 +15,10 @@ internal sealed class ErrorBoundary(RequestDelegate next, IDiagnosticContext dia
         {
             await next(context);
         }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception e)
+            when (e is ConnectionResetException
+                || (e is OperationCanceledException && context.RequestAborted.IsCancellationRequested)
+            )
         {
             // The client left; nobody reads the answer, but the log wants a status that is not an error of ours.
             if (!context.Response.HasStarted)
@@ -43,6 +47,8 @@ internal sealed class ErrorBoundary(RequestDelegate next, IDiagnosticContext dia
                 $"At most {RequestBody.MaximumBytes} bytes are taken here.",
                 null
             ),
+            // Kestrel's own way of refusing a chunk that is larger than it can count.
+            IOException { InnerException: OverflowException } => (ProblemKind.InvalidRequest, null, null),
             BadHttpRequestException bad => (ProblemKind.OfStatus(bad.StatusCode), null, null),
             _ => (ProblemKind.InternalError, null, null),
         };

@@ -105,6 +105,10 @@ public sealed class IdempotencyKey : Microsoft.AspNetCore.Http.Metadata.IEndpoin
         }
     }
 
+    /// <summary>Whether a request with this key has made its thing.</summary>
+    public async Task<bool> IsUsedAsync(NpgsqlDataSource db, CancellationToken cancel) =>
+        Key is not null && await FindAsync(db, cancel) is { Expired: false };
+
     /// <summary>Answers a request whose work is too dear to be done in vain, if it was done before; otherwise default.</summary>
     public async Task<TResult?> ReplayAsync<TResult>(
         NpgsqlDataSource db,

@@ -55,7 +55,8 @@ public sealed class ProblemWriter : IProblemDetailsService
             json.WriteEndObject();
         }
         response.ContentLength = buffer.WrittenCount;
-        await response.Body.WriteAsync(buffer.WrittenMemory, context.RequestAborted);
+        // Not cancelled with the request: where the client has left, this goes nowhere, and is no fault of ours to be logged.
+        await response.Body.WriteAsync(buffer.WrittenMemory, CancellationToken.None);
     }
 
     /// <summary>The id under which the logs know this request.</summary>

@@ -6,7 +6,7 @@ using System.Text.Json.Serialization;
 namespace InstaSlice.Infrastructure.Http;
 
 /// <summary>
-/// Text as the service keeps it: Unicode without NUL, lone surrogates or control characters but newline and tab, NFC-normalised,
+/// Text as the service keeps it: Unicode without NUL, U+FFFE, lone surrogates or control characters but newline and tab, NFC-normalised,
 /// trimmed. Lengths count Unicode scalar values of that.
 /// </summary>
 public static class Text

@@ -1,7 +1,6 @@
 using System.Reflection;
 using InstaSlice.Infrastructure.Http;
 using Microsoft.AspNetCore.Authorization;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 
@@ -19,7 +18,7 @@ internal sealed class Call(ApiDescription description)
     public bool IsConditional => description.HttpMethod == HttpMethods.Get && (Returns(typeof(Resource<>)) || IsFile);
 
     /// <summary>Does it answer with bytes, of which ranges can be asked for?</summary>
-    public bool IsFile => Returns(typeof(FileStreamHttpResult));
+    public bool IsFile => Returns(typeof(FileResource));
 
     public bool IsAnonymous => _metadata.OfType<IAllowAnonymous>().Any();
 

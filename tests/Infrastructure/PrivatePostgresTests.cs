@@ -7,6 +7,7 @@ using Npgsql;
 
 namespace InstaSlice.Tests.Infrastructure;
 
+[Trait("Size", "Large")]
 public sealed class PrivatePostgresTests(PostgresServer server, PrivatePostgresTests.ExistingDirectory existing)
     : IClassFixture<PrivatePostgresTests.ExistingDirectory>
 {

@@ -4,6 +4,7 @@ using InstaSlice.Tests.Support;
 
 namespace InstaSlice.Tests.Running;
 
+[Trait("Size", "Large")]
 public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(postgres)
 {
     /// <summary>The contract gives two seconds. This only tells an answer from a hang, on however busy a machine.</summary>

@@ -4,6 +4,7 @@ using InstaSlice.Tests.Support;
 
 namespace InstaSlice.Tests.Running;
 
+[Trait("Size", "Large")]
 public sealed class KilledTests(PostgresServer postgres) : ProcessTest(postgres)
 {
     [Fact]

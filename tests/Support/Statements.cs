@@ -22,8 +22,12 @@ internal static partial class Statements
     /// <summary>Whole statements, fragments among them, by the name of their field.</summary>
     public static readonly Dictionary<string, string> WithFragments = Find();
 
+    /// <summary>Whole statements, one by one also where a slice runs two in one transaction.</summary>
     public static readonly Dictionary<string, string> All = WithFragments
-        .Where(statement => !Fragments.ContainsKey(statement.Key))
+        .Where(text => !Fragments.ContainsKey(text.Key))
+        .SelectMany(text =>
+            text.Value.Split(";\n").Select((sql, i) => KeyValuePair.Create(i == 0 ? text.Key : $"{text.Key};{i}", sql))
+        )
         .ToDictionary();
 
     private static Dictionary<string, string> Find() =>

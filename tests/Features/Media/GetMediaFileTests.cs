@@ -55,7 +55,7 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
         Assert.Equal(bytes, another.Expect(HttpStatusCode.OK).Bytes);
 
         var beyond = await Anonymous.GetAsync(url, ("Range", $"bytes={bytes.Length}-"));
-        Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, beyond.Status);
+        beyond.Expect(HttpStatusCode.RequestedRangeNotSatisfiable, "range_not_satisfiable");
         Assert.Equal($"bytes */{bytes.Length}", beyond.Header("Content-Range"));
         Assert.DoesNotContain("public", beyond.Header("Cache-Control"), StringComparison.Ordinal);
     }
@@ -87,13 +87,13 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
 
         var url = await UrlAsync(owner, id);
         var reply = (await Anonymous.GetAsync(url)).Expect(HttpStatusCode.OK);
-        Assert.Equal("private, no-store", reply.Header("Cache-Control"));
+        Assert.Equal(Private, reply.Header("Cache-Control"));
         Assert.Equal("nosniff", reply.Header("X-Content-Type-Options"));
         Assert.Equal("default-src 'none'; sandbox", reply.Header("Content-Security-Policy"));
         Assert.Equal(url, await UrlAsync(owner, id)); // stable for a while
         (await Anonymous.GetAsync(url, ("Range", "bytes=0-9"))).Expect(HttpStatusCode.PartialContent);
         Assert.Equal(
-            "private, no-store",
+            Private,
             (await Anonymous.GetAsync(url, ("If-None-Match", reply.Header("ETag")!))).Header("Cache-Control")
         );
 
@@ -164,7 +164,7 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
         var urls = Service.Services.GetRequiredService<MediaUrls>();
 
         var reply = (await Anonymous.GetAsync(await UrlAsync(owner, $"{id}"))).Expect(HttpStatusCode.OK);
-        Assert.Equal("private, no-store", reply.Header("Cache-Control"));
+        Assert.Equal(Private, reply.Header("Cache-Control"));
         (await owner.GetAsync($"/media/{id}-large")).Expect(HttpStatusCode.NotFound, "not_found");
         // A right signature says who asks, and no more.
         var signed = urls.Of(id, "large", isPublic: false, new Viewer(other.Id, 0));
@@ -218,7 +218,6 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
     [InlineData("0{0}-large")]
     [InlineData("+{0}-large")]
     [InlineData("-large")]
-    [InlineData("{0}-large/")]
     [InlineData("{0}-..%2Flarge")]
     [InlineData("..%2F..%2Fetc%2Fpasswd")]
     [InlineData("{0}-large%00")]
@@ -239,6 +238,9 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
         Directory.Delete(Path.Combine(Service.DataDirectory, "media"), recursive: true);
         (await Anonymous.GetAsync($"/media/{id}-large")).Expect(HttpStatusCode.NotFound, "not_found");
     }
+
+    /// <summary>"private, no-store", in the order in which .NET's client gives it back.</summary>
+    private const string Private = "no-store, private";
 
     private static async Task<string> PublicAsync(Client owner)
     {

@@ -9,6 +9,7 @@ using static InstaSlice.Tests.Features.Media.TestImages;
 
 namespace InstaSlice.Tests.Features.Media;
 
+[Trait("Size", "Large")]
 public sealed class ImagePipelineTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("instaslice-test-").FullName;

@@ -242,15 +242,12 @@ public sealed class UploadMediaTests(Service service) : MediaTest(service)
         var form = await Form(Picture).ReadAsByteArrayAsync(Cancel);
         var half = form[..(form.Length / 2)];
         using var socket = await ConnectAsync();
-        await socket.SendAsync(Encoding.ASCII.GetBytes(Head(owner, isChunked ? null : form.Length)), Cancel);
-        if (isChunked)
-            await socket.SendAsync(Encoding.ASCII.GetBytes($"{half.Length:x}\r\n"), Cancel);
-        await socket.SendAsync(half, Cancel);
-        if (isChunked)
-            await socket.SendAsync("\r\n0\r\n\r\n"u8.ToArray(), Cancel); // a whole request, but not a whole form
-        else
-            socket.Shutdown(SocketShutdown.Send);
-
+        await socket.SendAsync(Encoding.ASCII.GetBytes(Head(owner, isChunked ? null : half.Length)), Cancel);
+        // A whole request, but not a whole form.
+        await socket.SendAsync(
+            isChunked ? [.. Encoding.ASCII.GetBytes($"{half.Length:x}\r\n"), .. half, .. "\r\n0\r\n\r\n"u8] : half,
+            Cancel
+        );
         var answer = await AnswerAsync(socket);
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Contains("\"code\":\"invalid_request\"", answer, StringComparison.Ordinal);
@@ -267,6 +264,8 @@ public sealed class UploadMediaTests(Service service) : MediaTest(service)
             using var socket = await ConnectAsync();
             await socket.SendAsync(Encoding.ASCII.GetBytes(Head(owner, form.Length)), Cancel);
             await socket.SendAsync(form.AsMemory(0, form.Length / 6 * (round + 1)), Cancel);
+            if (round % 2 == 0)
+                socket.Shutdown(SocketShutdown.Send);
             socket.Close(timeout: 0);
         }
         await AssertNothingIsLeftAsync();
