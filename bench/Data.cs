@@ -15,6 +15,7 @@ internal static class Data
         insert into posts (id, author_id, caption, tags)
             select @first + i, 1 + i % 500, 'A caption of ordinary length, with a #sunset in it, for post ' || i, '{sunset}' from generate_series(0, @posts - 1) i;
         insert into post_counters (post_id, like_count, comment_count) select @first + i, 10, 5 from generate_series(0, @posts - 1) i;
+        insert into media_files (storage_key, owner_id, store) select md5(i::text), 1 + i % 500, 'disk' from generate_series(0, @posts - 1) i;
         insert into media (id, owner_id, post_id, position, kind, status, alt_text, width, height, blurhash, variants, storage_key,
                 original_type, original_bytes, original_sha256)
             select @first + i, 1 + i % 500, @first + i, 0, 'image', 'ready', 'A ridge at dawn', 1440, 1080, 'LEHV6nWB2yk8pyo0adR*.7kCMdnj',

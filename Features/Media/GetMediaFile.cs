@@ -9,8 +9,9 @@ namespace InstaSlice.Features.Media;
 internal static class GetMediaFile
 {
     private const string Sql = $"""
-        select m.storage_key, file."contentType" as content_type, file.sha256, {MediaView.IsPublic} or shown.as_avatar as is_public
+        select files.store, files.storage_key, file."contentType" as content_type, file.sha256, {MediaView.IsPublic} or shown.as_avatar as is_public
         from media m
+        join media_files files on files.storage_key = m.storage_key
         join profiles author on author.id = m.owner_id
         cross join lateral jsonb_to_recordset(m.variants) as file (name text, "contentType" text, sha256 text)
         cross join lateral (select @variant = 'small' and author.avatar_media_id = m.id as as_avatar) shown
@@ -25,7 +26,7 @@ internal static class GetMediaFile
         string key,
         HttpContext context,
         MediaUrls urls,
-        DiskStore store,
+        FileStores stores,
         NpgsqlDataSource db,
         CancellationToken cancel
     )
@@ -41,7 +42,7 @@ internal static class GetMediaFile
             },
             cancel
         );
-        if (row is null || store.OpenRead(row.StorageKey, variant) is not { } file)
+        if (row is null || await stores.Of(row.Store).OpenReadAsync(row.StorageKey, variant, cancel) is not { } file)
             return new Missing();
 
         var headers = context.Response.Headers;
@@ -58,5 +59,5 @@ internal static class GetMediaFile
             ? (id.Value, key[(dash + 1)..])
             : (0, "");
 
-    private sealed record Row(string StorageKey, string ContentType, string Sha256, bool IsPublic);
+    private sealed record Row(string Store, string StorageKey, string ContentType, string Sha256, bool IsPublic);
 }

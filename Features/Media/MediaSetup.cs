@@ -9,8 +9,10 @@ public static class MediaSetup
     {
         var directory = DataDirectory.Of(builder.Configuration);
         builder.Services.AddSingleton(new DiskStore(Path.Combine(directory, "media")));
+        builder.Services.AddSingleton<FileStores>();
         builder.Services.AddSingleton(new ScratchSpace(Path.Combine(directory, "uploads")));
         builder.Services.AddSingleton<ImagePipeline>();
+        builder.Services.AddSingleton<MediaIntake>();
         builder.Services.AddSingleton<MediaUrls>();
         builder.Services.AddHostedService<SweepMedia>();
     }

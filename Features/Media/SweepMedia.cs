@@ -11,17 +11,12 @@ namespace InstaSlice.Features.Media;
 /// </summary>
 internal sealed partial class SweepMedia(
     NpgsqlDataSource db,
-    DiskStore store,
+    DiskStore disk,
+    FileStores stores,
     ScratchSpace scratch,
     ILogger<SweepMedia> log
 ) : BackgroundService
 {
-    /// <summary>Has files removed in the next round, unless a row names them after all.</summary>
-    public const string RemoveUnlessNamed = """
-        update file_removals set due_at = now()
-        where storage_key = @storageKey and not exists (select from media m where m.storage_key = @storageKey)
-        """;
-
     // What a post or profile is about to take is locked, and left alone.
     private const string Unposted = """
         with old as (
@@ -30,8 +25,21 @@ internal sealed partial class SweepMedia(
         delete from media m using old where m.id = old.id and not is_avatar(old.id)
         """;
 
-    private const string Due = "select storage_key from file_removals where due_at <= now() order by due_at limit 100";
-    private const string Done = "delete from file_removals where storage_key = @storageKey";
+    // Once its row is locked, nobody else can take the files or let go of them. What a medium names after all stays; what none names is
+    // from here on not found by its bytes either, so the files can go first and the row last: a crash between the two repeats that.
+    private const string Due = """
+        with due as (
+            select storage_key from media_files where due_at <= now() order by due_at limit 100
+            for update skip locked),
+        judged as materialized (select storage_key, is_named(storage_key) as named from due),
+        marked as (
+            update media_files f set due_at = case when not named then due_at end, sha256 = case when named then sha256 end
+            from judged where f.storage_key = judged.storage_key
+            returning f.storage_key, f.store, named)
+        select storage_key, store from marked where not named
+        """;
+
+    private const string Done = "delete from media_files where storage_key = @StorageKey";
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
@@ -64,14 +72,13 @@ internal sealed partial class SweepMedia(
         }
     }
 
-    /// <summary>The files that a note says are due.</summary>
+    /// <summary>The files that are due and that no medium names.</summary>
     public async Task RemoveFilesAsync(CancellationToken cancel)
     {
-        foreach (var storageKey in await db.ListAsync<string>(Due, null, cancel))
+        foreach (var files in await db.ListAsync<Files>(Due, null, cancel))
         {
-            // Files first: if the service dies between the two, they are removed once more, which is nothing.
-            store.Delete(storageKey);
-            await db.ExecuteAsync(Done, new { storageKey }, cancel);
+            await stores.Of(files.Store).DeleteAsync(files.StorageKey, cancel);
+            await db.ExecuteAsync(Done, files, cancel);
         }
     }
 
@@ -81,7 +88,7 @@ internal sealed partial class SweepMedia(
         var (media, directories, keys) = (
             await db.ExecuteAsync(Unposted, null, cancel),
             scratch.RemoveAbandoned(Abandoned),
-            store.RemoveUnfinished(Abandoned)
+            disk.RemoveUnfinished(Abandoned)
         );
         if (media + directories + keys > 0)
             LogRemoved(media, directories, keys);
@@ -100,4 +107,6 @@ internal sealed partial class SweepMedia(
         Message = "Sweeping media failed; it goes on in the next round"
     )]
     private partial void LogFailed(Exception e);
+
+    private sealed record Files(string StorageKey, string Store);
 }

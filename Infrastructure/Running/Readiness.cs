@@ -9,7 +9,7 @@ namespace InstaSlice.Infrastructure.Running;
 public sealed partial class Readiness(
     NpgsqlDataSource db,
     Migrator migrator,
-    DiskStore store,
+    FileStores stores,
     Draining draining,
     ILogger<Readiness> log
 )
@@ -47,7 +47,7 @@ public sealed partial class Readiness(
         }
         if (!_migrated)
             return "A migration that this build needs is not applied.";
-        return store.CanWrite() ? null : "The media store does not answer.";
+        return await stores.Current.CanWriteAsync(cancel) ? null : "The media store does not answer.";
     }
 
     [LoggerMessage(EventName = "Ready", Level = LogLevel.Information, Message = "Ready")]

@@ -1,63 +1,59 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
 namespace InstaSlice.Infrastructure.Storage;
 
-/// <summary>A file to be stored: its name under the key, and where its bytes are now.</summary>
-public readonly record struct StoredFile(string Name, string SourcePath);
-
 /// <summary>
-/// Files on disk. A key is a random hex string and owns one directory, <c>ab/cdef…/</c>, whose files are written together
-/// and never change: a key is there with all its files, or not at all, also after a power cut.
+/// Files on disk, <c>ab/cdef…/name</c> below the root. They are written beside, flushed, and renamed into place; the same names
+/// written twice at once end as one of the two.
 /// </summary>
-public sealed class DiskStore(string root)
+public sealed class DiskStore(string root) : IFileStore
 {
-    private const int KeyLength = 32;
-    private const string Unfinished = ".new-";
+    /// <summary>What is being written; no key begins with a dot.</summary>
+    private const string Unfinished = ".new";
+
     private readonly string _root = Path.GetFullPath(root);
 
-    public static string NewKey() => RandomNumberGenerator.GetHexString(KeyLength, lowercase: true);
-
-    /// <summary>Stores copies of the files durably: when this returns, they survive a power cut.</summary>
     public Task SaveAsync(string key, IReadOnlyCollection<StoredFile> files, CancellationToken cancellationToken) =>
         Task.Run(() => Save(key, files, cancellationToken), cancellationToken);
 
     private void Save(string key, IReadOnlyCollection<StoredFile> files, CancellationToken cancellationToken)
     {
-        var place = PathOf(key);
-        var parent = Path.GetDirectoryName(place)!;
-        var unfinished = Path.Combine(parent, Unfinished + Path.GetFileName(place));
+        var unfinished = Path.Combine(_root, Unfinished, StorageKey.New());
         Directory.CreateDirectory(unfinished);
         try
         {
             foreach (var file in files)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var copy = Path.Combine(unfinished, NameChecked(file.Name));
+                var copy = Path.Combine(unfinished, Path.GetFileName(PathOf(key, file.Name)));
                 File.Copy(file.SourcePath, copy);
                 using var handle = File.OpenHandle(copy, FileMode.Open, FileAccess.Write);
                 RandomAccess.FlushToDisk(handle);
             }
-            FlushDirectory(unfinished);
-            Directory.Move(unfinished, place);
-            FlushDirectory(parent);
+            var place = DirectoryOf(key);
+            Directory.CreateDirectory(place);
+            foreach (var file in files)
+                File.Move(Path.Combine(unfinished, file.Name), PathOf(key, file.Name), overwrite: true);
+            FlushDirectory(place);
+            FlushDirectory(Path.GetDirectoryName(place)!);
             FlushDirectory(_root);
         }
-        catch
+        finally
         {
             Directory.Delete(unfinished, recursive: true);
-            throw;
         }
     }
 
-    /// <summary>The file, or null where it is not (any more). Who has it open reads it to its end, also after a delete.</summary>
-    public FileStream? OpenRead(string key, string name)
+    public Task<Stream?> OpenReadAsync(string key, string name, CancellationToken cancellationToken) =>
+        Task.FromResult<Stream?>(OpenRead(key, name));
+
+    private FileStream? OpenRead(string key, string name)
     {
         try
         {
             return new FileStream(
-                Path.Combine(PathOf(key), NameChecked(name)),
+                PathOf(key, name),
                 new FileStreamOptions
                 {
                     Share = FileShare.ReadWrite | FileShare.Delete,
@@ -72,73 +68,62 @@ public sealed class DiskStore(string root)
         }
     }
 
-    /// <summary>Removes a key with all its files; false where there was none.</summary>
-    public bool Delete(string key)
+    public Task DeleteAsync(string key, CancellationToken cancellationToken)
     {
         try
         {
-            Directory.Delete(PathOf(key), recursive: true);
-            return true;
+            Directory.Delete(DirectoryOf(key), recursive: true);
         }
         catch (DirectoryNotFoundException)
         {
-            return false;
+            // Somebody else removed it: that is what was wanted.
         }
+        return Task.CompletedTask;
     }
 
-    /// <summary>Every key, in no order.</summary>
-    public IEnumerable<string> Keys() =>
-        from directory in Directories()
-        let key = directory.Parent!.Name + directory.Name
-        where IsKey(key)
-        select key;
+    public IAsyncEnumerable<StoredEntry> ListAsync(CancellationToken cancellationToken) => List().ToAsyncEnumerable();
 
-    /// <summary>Removes what a killed service left half-written, and says how many keys that were.</summary>
+    private IEnumerable<StoredEntry> List() =>
+        !Directory.Exists(_root)
+            ? []
+            : from parent in new DirectoryInfo(_root).EnumerateDirectories()
+            from directory in parent.EnumerateDirectories()
+            let key = parent.Name + directory.Name
+            where StorageKey.IsKey(key)
+            from file in directory.EnumerateFiles()
+            select new StoredEntry(key, file.Name, file.Length);
+
+    /// <summary>Removes what a killed service left half-written, and says how many times that was.</summary>
     public int RemoveUnfinished(TimeSpan olderThan)
     {
+        var directory = new DirectoryInfo(Path.Combine(_root, Unfinished));
+        if (!directory.Exists)
+            return 0;
         var limit = DateTime.UtcNow - olderThan;
-        var left = Directories()
-            .Where(found =>
-                found.Name.StartsWith(Unfinished, StringComparison.Ordinal) && found.LastWriteTimeUtc < limit
-            )
-            .ToList();
-        left.ForEach(directory => directory.Delete(recursive: true));
+        var left = directory.EnumerateDirectories().Where(found => found.LastWriteTimeUtc < limit).ToList();
+        left.ForEach(found => found.Delete(recursive: true));
         return left.Count;
     }
 
-    /// <summary>Whether it can be written to; for the readiness check.</summary>
-    public bool CanWrite()
+    public Task<bool> CanWriteAsync(CancellationToken cancellationToken)
     {
         try
         {
             Directory.CreateDirectory(_root);
-            var probe = Path.Combine(_root, ".probe-" + NewKey());
+            var probe = Path.Combine(_root, ".probe-" + StorageKey.New());
             File.WriteAllBytes(probe, [1]);
             File.Delete(probe);
-            return true;
+            return Task.FromResult(true);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return Task.FromResult(false);
         }
     }
 
-    public static bool IsKey(string text) => text.Length == KeyLength && text.All(char.IsAsciiHexDigitLower);
+    private string PathOf(string key, string name) => Path.Combine(_root, StorageKey.PathOf(key, name));
 
-    private IEnumerable<DirectoryInfo> Directories() =>
-        Directory.Exists(_root)
-            ? new DirectoryInfo(_root).EnumerateDirectories().SelectMany(parent => parent.EnumerateDirectories())
-            : [];
-
-    private string PathOf(string key) =>
-        IsKey(key)
-            ? Path.Combine(_root, key[..2], key[2..])
-            : throw new ArgumentException("A key is 32 lower-case hex digits.", nameof(key));
-
-    private static string NameChecked(string name) =>
-        name.Length > 0 && name.All(c => char.IsAsciiLetterLower(c) || c == '.') && name[0] != '.'
-            ? name
-            : throw new ArgumentException("A name is lower-case letters and dots.", nameof(name));
+    private string DirectoryOf(string key) => Path.GetDirectoryName(PathOf(key, "original"))!;
 
     /// <summary>Makes the names in a directory durable. .NET opens files only, so the handle comes from the C library.</summary>
     private static void FlushDirectory(string path)

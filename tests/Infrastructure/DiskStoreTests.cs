@@ -14,56 +14,60 @@ public sealed class DiskStoreTests : IDisposable
     [Fact]
     public async Task What_is_saved_is_read()
     {
-        var key = DiskStore.NewKey();
+        var key = StorageKey.New();
         await Save(key, ("original", "one"), ("large.webp", "two"));
 
-        Assert.Equal("one", Read(key, "original"));
-        Assert.Equal("two", Read(key, "large.webp"));
-        Assert.Equal([key], _store.Keys());
-        Assert.Null(_store.OpenRead(key, "small.webp"));
-        Assert.Null(_store.OpenRead(DiskStore.NewKey(), "original"));
+        Assert.Equal("one", await ReadAsync(key, "original"));
+        Assert.Equal("two", await ReadAsync(key, "large.webp"));
+        Assert.Equal(
+            [new StoredEntry(key, "large.webp", 3), new StoredEntry(key, "original", 3)],
+            (await ListAsync()).OrderBy(file => file.Name)
+        );
+        Assert.Null(await _store.OpenReadAsync(key, "small.webp", Cancel));
+        Assert.Null(await _store.OpenReadAsync(StorageKey.New(), "original", Cancel));
     }
 
     [Fact]
-    public async Task A_key_is_there_with_all_its_files_or_not_at_all()
+    public async Task What_cannot_be_saved_whole_leaves_nothing()
     {
-        var key = DiskStore.NewKey();
         var files = new[]
         {
             new StoredFile("original", Source("one")),
             new StoredFile("large.webp", Path.Combine(_root, "missing")),
         };
-        await Assert.ThrowsAsync<FileNotFoundException>(() =>
-            _store.SaveAsync(key, files, TestContext.Current.CancellationToken)
-        );
+        await Assert.ThrowsAsync<FileNotFoundException>(() => _store.SaveAsync(StorageKey.New(), files, Cancel));
 
-        Assert.Empty(_store.Keys());
+        Assert.Empty(await ListAsync());
         Assert.Empty(Directory.GetFiles(Path.Combine(_root, "media"), "*", SearchOption.AllDirectories));
     }
 
     [Fact]
-    public async Task A_key_is_never_overwritten()
+    public async Task A_key_can_get_more_files_and_the_same_again()
     {
-        var key = DiskStore.NewKey();
+        var key = StorageKey.New();
         await Save(key, ("original", "one"));
-        await Assert.ThrowsAnyAsync<IOException>(() => Save(key, ("original", "two")));
-        Assert.Equal("one", Read(key, "original"));
-        Assert.Single(_store.Keys());
+        await Save(key, ("video", "two"), ("large", "three"));
+        await Save(key, ("video", "two"), ("large", "three"));
+        Assert.Equal(
+            ("one", "two", "three"),
+            (await ReadAsync(key, "original"), await ReadAsync(key, "video"), await ReadAsync(key, "large"))
+        );
+        Assert.Equal(3, (await ListAsync()).Count);
     }
 
     [Fact]
     public async Task Deleting_removes_every_file_and_only_of_that_key()
     {
-        var (gone, kept) = (DiskStore.NewKey(), DiskStore.NewKey());
+        var (gone, kept) = (StorageKey.New(), StorageKey.New());
         await Save(gone, ("original", "one"), ("large.webp", "two"));
         await Save(kept, ("original", "three"));
-        await using var open = _store.OpenRead(gone, "original");
+        await using var open = await _store.OpenReadAsync(gone, "original", Cancel);
 
-        Assert.True(_store.Delete(gone));
-        Assert.False(_store.Delete(gone));
-        Assert.Equal([kept], _store.Keys());
+        await _store.DeleteAsync(gone, Cancel);
+        await _store.DeleteAsync(gone, Cancel);
+        Assert.Equal([new StoredEntry(kept, "original", 5)], await ListAsync());
         using var reader = new StreamReader(open!);
-        Assert.Equal("one", await reader.ReadToEndAsync(TestContext.Current.CancellationToken));
+        Assert.Equal("one", await reader.ReadToEndAsync(Cancel));
     }
 
     [Theory]
@@ -72,38 +76,37 @@ public sealed class DiskStoreTests : IDisposable
     [InlineData("0123456789abcdef0123456789abcdef", "../original")]
     [InlineData("0123456789abcdef0123456789abcdef", ".hidden")]
     [InlineData("0123456789abcdef0123456789abcdef", "")]
-    public void Nothing_leads_out_of_the_store(string key, string name) =>
-        Assert.Throws<ArgumentException>(() => _store.OpenRead(key, name));
+    public async Task Nothing_leads_out_of_the_store(string key, string name)
+    {
+        await Assert.ThrowsAsync<ArgumentException>(() => _store.OpenReadAsync(key, name, Cancel));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            _store.SaveAsync(key, [new StoredFile(name, Source("one"))], Cancel)
+        );
+    }
 
     [Fact]
-    public async Task What_a_crash_left_half_written_is_no_key_and_is_removed_when_it_is_old()
+    public async Task What_a_crash_left_half_written_is_no_file_and_is_removed_when_it_is_old()
     {
-        await Save(DiskStore.NewKey(), ("original", "one"));
-        var parent = Directory.CreateDirectory(Path.Combine(_root, "media", "ab"));
-        var unfinished = parent.CreateSubdirectory(".new-" + new string('c', 30));
-        await File.WriteAllTextAsync(
-            Path.Combine(unfinished.FullName, "original"),
-            "half",
-            TestContext.Current.CancellationToken
-        );
+        await Save(StorageKey.New(), ("original", "one"));
+        var unfinished = Directory.CreateDirectory(Path.Combine(_root, "media", ".new", StorageKey.New()));
+        await File.WriteAllTextAsync(Path.Combine(unfinished.FullName, "original"), "half", Cancel);
 
-        Assert.Single(_store.Keys());
+        Assert.Single(await ListAsync());
         Assert.Equal(0, _store.RemoveUnfinished(TimeSpan.FromHours(1)));
         unfinished.LastWriteTimeUtc = DateTime.UtcNow.AddHours(-2);
         Assert.Equal(1, _store.RemoveUnfinished(TimeSpan.FromHours(1)));
         Assert.False(Directory.Exists(unfinished.FullName));
-        Assert.Single(_store.Keys());
+        Assert.Single(await ListAsync());
     }
 
     [Fact]
     public async Task It_knows_whether_it_can_write()
     {
-        Assert.True(_store.CanWrite());
+        Assert.True(await _store.CanWriteAsync(Cancel));
         var blocked = Path.Combine(_root, "file");
-        await File.WriteAllTextAsync(blocked, "", TestContext.Current.CancellationToken);
-        Assert.False(new DiskStore(Path.Combine(blocked, "media")).CanWrite());
-        Assert.Empty(_store.Keys());
-        Assert.Empty(new DiskStore(Path.Combine(_root, "nowhere")).Keys());
+        await File.WriteAllTextAsync(blocked, "", Cancel);
+        Assert.False(await new DiskStore(Path.Combine(blocked, "media")).CanWriteAsync(Cancel));
+        Assert.Empty(await ListAsync());
     }
 
     [Fact]
@@ -137,12 +140,12 @@ public sealed class DiskStoreTests : IDisposable
         Assert.Equal((true, false), (Directory.Exists(young.Path), Directory.Exists(old.Path)));
     }
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private Task Save(string key, params (string Name, string Content)[] files) =>
-        _store.SaveAsync(
-            key,
-            [.. files.Select(file => new StoredFile(file.Name, Source(file.Content)))],
-            TestContext.Current.CancellationToken
-        );
+        _store.SaveAsync(key, [.. files.Select(file => new StoredFile(file.Name, Source(file.Content)))], Cancel);
+
+    private ValueTask<List<StoredEntry>> ListAsync() => _store.ListAsync(Cancel).ToListAsync(Cancel);
 
     private string Source(string content)
     {
@@ -151,9 +154,9 @@ public sealed class DiskStoreTests : IDisposable
         return path;
     }
 
-    private string Read(string key, string name)
+    private async Task<string> ReadAsync(string key, string name)
     {
-        using var reader = new StreamReader(_store.OpenRead(key, name)!);
-        return reader.ReadToEnd();
+        using var reader = new StreamReader((await _store.OpenReadAsync(key, name, Cancel))!);
+        return await reader.ReadToEndAsync(Cancel);
     }
 }

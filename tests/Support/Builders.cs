@@ -17,6 +17,7 @@ public static class Builders
         """;
 
     internal const string InsertMedia = """
+        with files as (insert into media_files (storage_key, owner_id, store) values (encode(@key, 'hex'), @owner, 'disk'))
         insert into media (owner_id, kind, status, width, height, blurhash, variants, storage_key, original_type, original_bytes, original_sha256)
         values (@owner, 'image', 'ready', 4, 3, 'L00000fQfQfQfQfQfQfQfQfQfQfQ',
             '[{"name":"large","contentType":"image/webp","width":4,"height":3,"bytes":26,"sha256":"00"}]',

@@ -13,6 +13,7 @@ internal static partial class Statements
         ["CommentView.Select"] = "wants the CTE page",
         ["ProfileView.Select"] = "wants the CTE page",
         ["SessionView.Select"] = "wants the CTEs page and session",
+        ["MediaIntake.Made"] = "wants the CTE created",
         ["ListPostLikes.Target"] = "the CTE that both pages begin with",
         ["ListPostLikes.Shown"] = "what both pages end with",
         ["ListCommentLikes.Target"] = "the CTE that both pages begin with",

@@ -21,7 +21,10 @@ select i, 1 + (i * 7919) % 100000, case when i % 1000 > 0 then i end, case when 
     '[{"name":"large","contentType":"image/webp","width":4,"height":3,"bytes":26,"sha256":"00"}]', lpad(to_hex(i), 32, '0'), 'image/jpeg', 1, sha256('x'),
     now() - i * interval '1 second'
 from generate_series(1::bigint, 1000000) i;
-insert into file_removals (storage_key, due_at) select 'r' || i, now() + i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into media_files (storage_key, owner_id, store, sha256, due_at)
+select lpad(to_hex(i), 32, '0'), 1 + (i * 7919) % 100000, 'disk', sha256(int8send(i)), case when i % 100 = 0 then now() + i * interval '1 second' end
+from generate_series(1::bigint, 1000000) i;
+insert into video_jobs (storage_key, due_at) select lpad(to_hex(i), 32, '0'), now() + i * interval '1 second' from generate_series(1::bigint, 1000000) i;
 
 insert into comments (id, post_id, parent_id, author_id, text)
 select i, 1 + i / 10, case when i % 10 > 6 then i - i % 10 end, 1 + (i * 104729) % 500000, 'comment ' || i from generate_series(1::bigint, 1000000) i;

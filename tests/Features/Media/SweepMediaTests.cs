@@ -42,7 +42,8 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
         (await owner.DeleteAsync($"/v1/posts/{post}")).Expect(HttpStatusCode.NoContent);
         await EventuallyAsync(() => Task.FromResult(StoredKeys() == 1), "The wrong files are there.");
         await EventuallyAsync(
-            async () => await Service.QueryAsync<long>("select count(*) from file_removals") == 0,
+            async () =>
+                await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null") == 0,
             "A note is left."
         );
     }
@@ -55,25 +56,31 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
         var store = new DiskStore(Path.Combine(Service.DataDirectory, "media"));
         var source = Path.Combine(Drawings, "original");
         await File.WriteAllBytesAsync(source, Picture, Cancel);
-        var key = DiskStore.NewKey();
-        await Service.ExecuteAsync("insert into file_removals values (@key, now() + interval '1 minute')", new { key });
+        var key = StorageKey.New();
+        await Service.ExecuteAsync(
+            "insert into media_files (storage_key, store, due_at) values (@key, 'disk', now() + interval '1 minute')",
+            new { key }
+        );
         await store.SaveAsync(key, [new StoredFile("original", source)], Cancel);
 
         await Sweeper.RemoveFilesAsync(Cancel);
         Assert.Equal(2, StoredKeys());
 
-        await Service.ExecuteAsync("update file_removals set due_at = now()");
+        await Service.ExecuteAsync("update media_files set due_at = now() where due_at is not null");
         await Sweeper.RemoveFilesAsync(Cancel);
-        await EventuallyAsync(() => Task.FromResult(!store.Keys().Contains(key)), "The files are still there.");
+        await EventuallyAsync(
+            () => Task.FromResult(!Directory.Exists(Path.Combine(Service.DataDirectory, "media", key[..2], key[2..]))),
+            "The files are still there."
+        );
         Assert.Equal(1, StoredKeys());
-        Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from file_removals"));
+        Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null"));
     }
 
     [Fact]
     public async Task A_note_never_outlives_the_upload_that_it_was_for()
     {
         await AddAsync(await SignUpAsync("owner"));
-        Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from file_removals"));
+        Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null"));
     }
 
     [Fact]
@@ -81,17 +88,17 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
     {
         var (uploads, store) = (
             Path.Combine(Service.DataDirectory, "uploads"),
-            Path.Combine(Service.DataDirectory, "media", "ab")
+            Path.Combine(Service.DataDirectory, "media", ".new")
         );
         string[] abandoned =
         [
             Path.Combine(uploads, Guid.CreateVersion7().ToString("N")),
-            Path.Combine(store, ".new-" + new string('c', 30)),
+            Path.Combine(store, new string('c', 30)),
         ];
         string[] underWay =
         [
             Path.Combine(uploads, Guid.CreateVersion7().ToString("N")),
-            Path.Combine(store, ".new-" + new string('d', 30)),
+            Path.Combine(store, new string('d', 30)),
         ];
         foreach (var directory in abandoned.Concat(underWay))
         {

@@ -55,8 +55,8 @@ public sealed class UploadMediaTests(Service service) : MediaTest(service)
         Assert.Equal(type, await Service.QueryAsync<string>("select original_type from media"));
         Assert.Equal(SHA256.HashData(original), await Service.QueryAsync<byte[]>("select original_sha256 from media"));
         var store = Service.Services.GetRequiredService<DiskStore>();
-        await using var kept = store.OpenRead(Assert.Single(await KeptKeysAsync()), "original")!;
-        Assert.Equal(SHA256.HashData(original), await SHA256.HashDataAsync(kept, Cancel));
+        await using var kept = await store.OpenReadAsync(Assert.Single(await KeptKeysAsync()), "original", Cancel);
+        Assert.Equal(SHA256.HashData(original), await SHA256.HashDataAsync(kept!, Cancel));
         Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Service.DataDirectory, "uploads")));
     }
 

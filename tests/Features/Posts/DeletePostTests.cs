@@ -33,7 +33,7 @@ public sealed class DeletePostTests(Service service) : ServiceTest(service)
             }
         )
             Assert.Equal(0, await Service.QueryAsync<long>($"select count(*) from {table}"));
-        Assert.Equal(1, await Service.QueryAsync<long>("select count(*) from file_removals"));
+        Assert.Equal(1, await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null"));
         await Counters.AssertExactAsync(Service);
     }
 

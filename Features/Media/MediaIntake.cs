@@ -1,0 +1,184 @@
+using System.Text.Json;
+using InstaSlice.Features.Profiles;
+using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Storage;
+using Npgsql;
+
+namespace InstaSlice.Features.Media;
+
+/// <summary>A file that has arrived whole, as <see cref="ImagePipeline.Original"/> in a scratch directory.</summary>
+/// <param name="Name">What the client called it.</param>
+internal sealed record Arrival(long Owner, string AltText, string Name, long Bytes, byte[] Sha256);
+
+/// <summary>What became of it: a medium, or a refusal; neither where its owner is gone.</summary>
+internal readonly record struct Taken(MediaRow? Medium, MediaRefused? Refusal);
+
+/// <summary>
+/// Makes a medium of a file that has arrived. Files are written before the row that names them and removed after it; what makes
+/// that safe at any moment is <c>media_files</c>, where they are noted before either.
+/// </summary>
+internal sealed class MediaIntake(ImagePipeline images, FileStores stores, NpgsqlDataSource db)
+{
+    private const string Columns = """
+        owner_id, kind, status, alt_text, width, height, duration_ms, blurhash, variants, avatar_variants, storage_key,
+            original_name, original_type, original_bytes, original_sha256
+        """;
+
+    /// <summary>Of the row that was made.</summary>
+    private const string Made = $"select {MediaView.Json}::text as json, m.version, false as is_public from created m";
+
+    // The same bytes of the same owner are stored once. Locked first: the second statement then sees what became of the files.
+    private const string Twin = $"""
+        update media_files set due_at = due_at where owner_id = @Owner and sha256 = @Sha256;
+        with created as (
+            insert into media ({Columns})
+            select m.owner_id, m.kind, m.status, @AltText, m.width, m.height, m.duration_ms, m.blurhash, m.variants, m.avatar_variants, m.storage_key,
+                @Name, m.original_type, m.original_bytes, m.original_sha256
+            from media_files files
+            join media m on m.storage_key = files.storage_key
+            join profiles author on author.id = m.owner_id
+            where files.owner_id = @Owner and files.sha256 = @Sha256 and {AuthorView.IsThere}
+            order by m.id limit 1
+            returning *),
+        needed as (
+            update media_files files set due_at = null from created where files.storage_key = created.storage_key),
+        {IdempotencyKey.Keep}
+        {Made}
+        """;
+
+    // A crash from here on leaves files that no medium names, and this note to remove them by.
+    private const string Note =
+        "insert into media_files (storage_key, owner_id, store, due_at) values (@storageKey, @Owner, @store, now() + interval '1 hour')";
+
+    // Files whose last medium was just deleted cannot be taken any more, and must not keep their bytes from being stored anew.
+    private const string Keep = $"""
+        update media_files files set sha256 = null
+        where owner_id = @Owner and sha256 = @Sha256 and not is_named(files.storage_key);
+        with created as (
+            insert into media ({Columns})
+            select author.id, 'image', 'ready', @AltText, @width, @height, null, @blurhash, @variants::jsonb, null, @storageKey,
+                @Name, @originalType, @Bytes, @Sha256
+            from profiles author where author.id = @Owner and {AuthorView.IsThere}
+            returning *),
+        needed as (
+            update media_files files set due_at = null, sha256 = @Sha256 from created where files.storage_key = created.storage_key),
+        {IdempotencyKey.Keep}
+        {Made}
+        """;
+
+    private const string Unneeded = "update media_files set due_at = now() where storage_key = @storageKey";
+
+    /// <param name="key">Kept in the statement that makes the medium; the caller runs this within <see cref="IdempotencyKey.OnceAsync"/>.</param>
+    public async Task<Taken> TakeAsync(
+        Arrival arrival,
+        ScratchDirectory scratch,
+        IdempotencyKey key,
+        CancellationToken cancel
+    )
+    {
+        if (await TwinAsync(arrival, key, cancel) is { } twin)
+            return new Taken(twin, null);
+        return await images.ProcessAsync(scratch, cancel) switch
+        {
+            ImageRefused refused => new Taken(null, MediaRefused.Of(refused)),
+            var ready => await KeepAsync(arrival, (ImageReady)ready, scratch, key, cancel),
+        };
+    }
+
+    private Task<MediaRow?> TwinAsync(Arrival arrival, IdempotencyKey key, CancellationToken cancel) =>
+        db.FirstAsync<MediaRow>(
+            Twin,
+            new
+            {
+                arrival.Owner,
+                arrival.Sha256,
+                arrival.AltText,
+                arrival.Name,
+                key.Caller,
+                key.Key,
+                key.RequestHash,
+            },
+            cancel
+        );
+
+    private async Task<Taken> KeepAsync(
+        Arrival arrival,
+        ImageReady image,
+        ScratchDirectory scratch,
+        IdempotencyKey key,
+        CancellationToken cancel
+    )
+    {
+        var (storageKey, store) = (StorageKey.New(), stores.CurrentName);
+        await db.ExecuteAsync(
+            Note,
+            new
+            {
+                storageKey,
+                arrival.Owner,
+                store,
+            },
+            cancel
+        );
+        var kept = false;
+        try
+        {
+            var files = image.Variants.Select(variant => new StoredFile(variant.Name, variant.Path));
+            await stores
+                .Of(store)
+                .SaveAsync(
+                    storageKey,
+                    [.. files, new StoredFile("original", scratch.File(ImagePipeline.Original))],
+                    cancel
+                );
+            var row = await db.FirstAsync<MediaRow>(Keep, Args(), cancel);
+            kept = row is not null;
+            return new Taken(row, null);
+        }
+        catch (PostgresException e) when (e.ConstraintName == "media_files_by_content")
+        {
+            // The same bytes, uploaded twice at once: the other was faster.
+            return new Taken(
+                await TwinAsync(arrival, key, cancel)
+                    ?? throw new UnavailableException("The other was deleted in that moment."),
+                null
+            );
+        }
+        finally
+        {
+            // Where it is not known whether the medium is there (the connection broke), it is judged when the files are due.
+            if (!kept)
+                await db.ExecuteAsync(Unneeded, new { storageKey }, CancellationToken.None);
+        }
+
+        object Args() =>
+            new
+            {
+                arrival.Owner,
+                arrival.AltText,
+                arrival.Name,
+                arrival.Bytes,
+                arrival.Sha256,
+                width = image.Variants[0].Width,
+                height = image.Variants[0].Height,
+                blurhash = image.Blurhash,
+                variants = JsonSerializer.Serialize(
+                    image.Variants.Select(v => new StoredVariant(
+                        v.Name,
+                        v.ContentType,
+                        v.Width,
+                        v.Height,
+                        v.Bytes,
+                        v.Sha256
+                    )),
+                    JsonSerializerOptions.Web
+                ),
+                storageKey,
+                originalType = image.OriginalContentType,
+                key.Caller,
+                key.Key,
+                key.RequestHash,
+            };
+    }
+}
