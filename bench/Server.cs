@@ -25,6 +25,53 @@ internal sealed class Server : IDisposable
         }
     }
 
+    /// <summary>The most that its child processes held at one time until <paramref name="stop"/> was called, in bytes.</summary>
+    public Task<long> PeakOfChildrenAsync(out Action stop)
+    {
+        var stopped = false;
+        stop = () => Volatile.Write(ref stopped, true);
+        return Task.Run(async () =>
+        {
+            var peak = 0L;
+            while (!Volatile.Read(ref stopped))
+            {
+                peak = Math.Max(peak, Children(_process.Id).Sum(ResidentBytes));
+                await Task.Delay(1);
+            }
+            return peak;
+        });
+    }
+
+    private static IEnumerable<int> Children(int process)
+    {
+        foreach (var list in Directory.EnumerateDirectories($"/proc/{process}/task").Select(task => task + "/children"))
+        foreach (var child in Read(list).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        foreach (
+            var id in Children(int.Parse(child, CultureInfo.InvariantCulture))
+                .Prepend(int.Parse(child, CultureInfo.InvariantCulture))
+        )
+            yield return id;
+    }
+
+    // In the instant between fork and exec, a child is a copy of the service that holds nothing of its own.
+    private static long ResidentBytes(int process) =>
+        Read($"/proc/{process}/comm").Trim() is not ("dotnet" or "Starts child pr")
+        && Read($"/proc/{process}/statm").Split(' ') is { Length: > 1 } fields
+            ? long.Parse(fields[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize
+            : 0;
+
+    private static string Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (IOException)
+        {
+            return ""; // It has ended.
+        }
+    }
+
     public static Server Start(
         string dll,
         string connectionString,
