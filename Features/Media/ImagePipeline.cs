@@ -94,6 +94,9 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         ["MALLOC_ARENA_MAX"] = "2",
     };
 
+    /// <summary>Ten times what any honest image takes. Of a WebP, libwebp looks for each frame from the first on.</summary>
+    private static readonly ChildLimits Describing = new() { Cpu = TimeSpan.FromSeconds(1) };
+
     /// <summary>What libvips, and libheif, say of an image that is too large for them.</summary>
     private static readonly string[] Bounds = ["out of memory", "Security limit exceeded"];
 
@@ -136,7 +139,14 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         if (contentType == ImageHeader.Gif && !IsWholeGif(original))
             return Unreadable;
 
-        var described = await RunAsync("vipsheader", ["-a", Original], Decoding, scratch, cancellationToken);
+        var described = await RunAsync(
+            "vipsheader",
+            ["-a", Original],
+            Decoding,
+            scratch,
+            cancellationToken,
+            limits: Describing
+        );
         if (IsOutOfBounds(described) || described.Output.Length == KeptCharacters)
             return OutOfBounds;
         if (!described.Succeeded || ImageHeader.Parse(contentType, described.Output) is not { } header)
@@ -367,7 +377,8 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
         Dictionary<string, string> environment,
         ScratchDirectory scratch,
         CancellationToken cancellationToken,
-        string? expected = null
+        string? expected = null,
+        ChildLimits? limits = null
     )
     {
         await _processes.WaitAsync(cancellationToken);
@@ -377,6 +388,7 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
             {
                 Environment = environment,
                 KeptCharacters = KeptCharacters,
+                Limits = limits ?? new(),
             };
             var result = await ChildProcess.RunAsync(command, cancellationToken);
             if (!result.Succeeded && !IsExpected(result, expected))
