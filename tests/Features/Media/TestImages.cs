@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Text;
 
 namespace InstaSlice.Tests.Features.Media;
@@ -148,7 +149,7 @@ internal static class TestImages
         ];
     }
 
-    private static byte[] Segment(byte marker, byte[] content) =>
+    public static byte[] Segment(byte marker, byte[] content) =>
         [0xFF, marker, (byte)((content.Length + 2) >> 8), (byte)(content.Length + 2), .. content];
 
     /// <summary>TIFF in little-endian order: IFD0, the EXIF IFD, the GPS IFD, IFD1 with a thumbnail, then the texts.</summary>
@@ -248,6 +249,61 @@ internal static class TestImages
             foreach (var part in bytes.Chunk(255))
                 gif.AddRange([(byte)part.Length, .. part]);
             gif.Add(0);
+        }
+    }
+
+    /// <summary>An animation that shows one lossless pixel again and again.</summary>
+    public static byte[] WebP(byte[] pixel, int frames)
+    {
+        var at = pixel.AsSpan().IndexOf("VP8L"u8);
+        var end = at + 8 + ((BitConverter.ToInt32(pixel, at + 4) + 1) & ~1);
+        byte[] frame = [.. new byte[12], 100, 0, 0, 0, .. pixel[at..end]];
+        byte[] chunks =
+        [
+            .. "WEBP"u8,
+            .. RiffChunk("VP8X", [2, .. new byte[9]]),
+            .. RiffChunk("ANIM", new byte[6]),
+            .. Enumerable.Repeat(RiffChunk("ANMF", frame), frames).SelectMany(chunk => chunk),
+        ];
+        return RiffChunk("RIFF", chunks);
+    }
+
+    private static byte[] RiffChunk(string type, byte[] content) =>
+        [.. Encoding.ASCII.GetBytes(type), .. BitConverter.GetBytes(content.Length), .. content];
+
+    /// <summary>An APNG: the PNG is its first frame, and the others are green pixels in its corner.</summary>
+    public static byte[] Animated(byte[] png, int frames)
+    {
+        // The signature, then IHDR; the rest holds the picture and the end.
+        const int Header = 8 + 25;
+        const int End = 12;
+        byte[] pixel = [0, Rgb.Green.R, Rgb.Green.G, Rgb.Green.B];
+        using var compressed = new MemoryStream();
+        using (var zlib = new ZLibStream(compressed, CompressionLevel.Fastest))
+            zlib.Write(pixel);
+        var sequence = 0;
+        return
+        [
+            .. png[..Header],
+            .. PngChunk("acTL", [.. Int32(frames), .. Int32(0)]),
+            .. PngChunk("fcTL", FrameControl(png[16..24])),
+            .. png[Header..^End],
+            .. Enumerable
+                .Range(1, frames - 1)
+                .SelectMany(_ =>
+                    PngChunk("fcTL", FrameControl([.. Int32(1), .. Int32(1)]))
+                        .Concat(PngChunk("fdAT", [.. Int32(sequence++), .. compressed.ToArray()]))
+                ),
+            .. png[^End..],
+        ];
+
+        byte[] FrameControl(byte[] size) => [.. Int32(sequence++), .. size, .. new byte[8], 0, 1, 0, 10, 0, 0];
+
+        static byte[] Int32(int value)
+        {
+            var bytes = new byte[4];
+            BinaryPrimitives.WriteInt32BigEndian(bytes, value);
+            return bytes;
         }
     }
 
