@@ -1,9 +1,13 @@
 using InstaSlice.Features.Accounts;
+using InstaSlice.Features.Blocks;
 using InstaSlice.Features.Comments;
+using InstaSlice.Features.Follows;
 using InstaSlice.Features.Likes;
 using InstaSlice.Features.Media;
+using InstaSlice.Features.Mutes;
 using InstaSlice.Features.Posts;
 using InstaSlice.Features.Profiles;
+using InstaSlice.Features.Saves;
 using InstaSlice.Features.Seed;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
@@ -32,10 +36,14 @@ app.MapMediaFiles();
 var v1 = app.MapGroup("/v1").RequireAuthorization();
 v1.MapAccounts();
 v1.MapProfiles();
+v1.MapFollows();
+v1.MapBlocks();
+v1.MapMutes();
 v1.MapMedia();
 v1.MapPosts();
 v1.MapComments();
 v1.MapLikes();
+v1.MapSaves();
 
 return await app.RunAsync(
     args,

@@ -25,7 +25,8 @@ internal static class CreateAccount
         created as (select id from page),
         {IdempotencyKey.Keep}
         select session.id as session_id, page.id, page.username, page.display_name, page.avatar_media_id, page.bio, page.website,
-            page.is_private, page.created_at, page.version, 0 as post_count, 0 as follower_count, 0 as following_count
+            page.is_private, page.created_at, page.version, 0 as post_count, 0 as follower_count, 0 as following_count,
+            {ProfileView.OwnRelation}
         from page, session
         """;
 
@@ -38,7 +39,7 @@ internal static class CreateAccount
             select known.* from known join credentials c on c.profile_id = known.id where c.changed_at = known.created_at),
         {SessionView.Insert}
         select coalesce(session.id, 0) as session_id, shown.*
-        from known left join ({ProfileView.Select}) shown on true left join session on true
+        from known left join ({ProfileView.SelectOwn}) shown on true left join session on true
         """;
 
     /// <summary>Makes an account and signs in. The name is kept in lower case and never given out twice.</summary>

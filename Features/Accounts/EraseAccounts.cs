@@ -36,6 +36,13 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
                 returning comment_id)
             update comment_counters c set like_count = like_count - 1 from gone where c.comment_id = gone.comment_id
             """,
+        "delete from saves where (profile_id, post_id) in (select profile_id, post_id from saves where profile_id = @id limit 500)",
+        "delete from follows where (follower_id, followee_id) in (select follower_id, followee_id from follows where follower_id = @id limit 500)",
+        "delete from follows where (follower_id, followee_id) in (select follower_id, followee_id from follows where followee_id = @id limit 500)",
+        "delete from blocks where (blocker_id, blocked_id) in (select blocker_id, blocked_id from blocks where blocker_id = @id limit 500)",
+        "delete from blocks where (blocker_id, blocked_id) in (select blocker_id, blocked_id from blocks where blocked_id = @id limit 500)",
+        "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muter_id = @id limit 500)",
+        "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muted_id = @id limit 500)",
         "delete from comments where id in (select id from comments where author_id = @id order by id limit 100)",
         "delete from posts where id in (select id from posts where author_id = @id order by id limit 10)",
         "delete from media where id in (select id from media where owner_id = @id and post_id is null order by id limit 100)",

@@ -33,7 +33,7 @@ internal static class RefreshSession
         page as (select p.* from profiles p join rotated on rotated.profile_id = p.id)
         select rotated.ended_at is not null as ended,
             case when rotated.ended_at is not null then pg_notify('{EndedSessions.Channel}', '')::text end as told, shown.*
-        from rotated, ({ProfileView.Select}) shown
+        from rotated, ({ProfileView.SelectOwn}) shown
         """;
 
     /// <summary>

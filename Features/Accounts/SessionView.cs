@@ -22,7 +22,8 @@ internal static class SessionView
         """;
 
     /// <summary>The new session's id, then its profile.</summary>
-    public const string Select = $"select session.id as session_id, shown.* from session, ({ProfileView.Select}) shown";
+    public const string Select =
+        $"select session.id as session_id, shown.* from session, ({ProfileView.SelectOwn}) shown";
 
     public static Session Of(long sessionId, ProfileRow profile, RefreshToken token, AccessTokens tokens)
     {

@@ -28,19 +28,19 @@ internal static class CommentView
         "c.id, c.post_id, c.parent_id, c.author_id, c.text, c.created_at, c.edited_at, c.version";
 
     /// <summary>
-    /// A comment <c>c</c> can be seen by whoever may see its post, as long as its own author is there, and that of the comment
-    /// that it replies to. Joined to a statement, this adds <c>p</c> and <c>author</c>, the post's.
+    /// A comment <c>c</c> can be seen by whoever may see its post, as long as its own author is shown to them, and that of the
+    /// comment that it replies to. Joined to a statement, this adds <c>p</c> and <c>author</c>, the post's.
     /// </summary>
     public const string Visible = $"""
         join posts p on p.id = c.post_id
         join profiles author on author.id = p.author_id and {AuthorView.IsVisible}
-        join profiles writer on writer.id = c.author_id and writer.visible
+        join {AuthorView.Shown} writer on writer.id = c.author_id
         left join comments parent on parent.id = c.parent_id
-        left join profiles parent_writer on parent_writer.id = parent.author_id
+        left join {AuthorView.Shown} parent_writer on parent_writer.id = parent.author_id
         """;
 
     /// <summary>The where that goes with <see cref="Visible"/>.</summary>
-    public const string ParentIsThere = "(c.parent_id is null or parent_writer.visible)";
+    public const string ParentIsThere = "(c.parent_id is null or parent_writer.id is not null)";
 
     public const string Select = $"""
         select page.id, page.post_id, page.parent_id, page.text, page.created_at, page.edited_at, page.version,

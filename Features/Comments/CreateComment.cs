@@ -24,8 +24,8 @@ internal static class CreateComment
         thread as (
             select root.id from comments c
             join comments root on root.id = coalesce(c.parent_id, c.id)
-            join profiles writer on writer.id = c.author_id and writer.visible
-            join profiles root_writer on root_writer.id = root.author_id and root_writer.visible
+            join {AuthorView.Shown} writer on writer.id = c.author_id
+            join {AuthorView.Shown} root_writer on root_writer.id = root.author_id
             where c.id = @parentId and c.post_id = @postId
             for key share of root),
         page as (

@@ -18,7 +18,7 @@ internal static class ListComments
         page as (
             select {CommentView.Columns} from post
             join comments c on c.post_id = post.id and c.parent_id is null
-            join profiles writer on writer.id = c.author_id and writer.visible
+            join {AuthorView.Shown} writer on writer.id = c.author_id
             where c.id > @after order by c.id limit @take)
         select shown.* from post left join ({CommentView.Select}) shown on true order by shown.id
         """;

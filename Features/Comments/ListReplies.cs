@@ -1,3 +1,4 @@
+using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -16,7 +17,7 @@ internal static class ListReplies
         page as (
             select {CommentView.Columns} from thread
             join comments c on c.parent_id = thread.id
-            join profiles writer on writer.id = c.author_id and writer.visible
+            join {AuthorView.Shown} writer on writer.id = c.author_id
             where c.id > @after order by c.id limit @take)
         select shown.* from thread left join ({CommentView.Select}) shown on true order by shown.id
         """;

@@ -40,7 +40,8 @@ internal static class PostView
             coalesce(counters.like_count, 0) as like_count, coalesce(counters.comment_count, 0) as comment_count,
             {AuthorView.Columns}, author.is_private as author_is_private,
             (select json_agg({MediaView.Json} order by m.position)::text from page_media m where m.post_id = page.id) as media,
-            exists (select from post_likes l where l.post_id = page.id and l.profile_id = @viewer) as liked
+            exists (select from post_likes l where l.post_id = page.id and l.profile_id = @viewer) as liked,
+            exists (select from saves s where s.profile_id = @viewer and s.post_id = page.id) as saved
         from page
         join profiles author on author.id = page.author_id
         -- Made in the same statement as its post, a row of counters is not to be seen yet, and all zero.
@@ -64,7 +65,8 @@ internal sealed record PostRow(
     long? AuthorAvatarId,
     bool AuthorIsPrivate,
     string Media,
-    bool Liked
+    bool Liked,
+    bool Saved
 )
 {
     public Post ToView(Viewer viewer, MediaUrls urls) =>
@@ -79,6 +81,6 @@ internal sealed record PostRow(
             EditedAt,
             LikeCount,
             CommentCount,
-            viewer.IsAnonymous ? null : new PostViewer(Liked, Saved: false)
+            viewer.IsAnonymous ? null : new PostViewer(Liked, Saved)
         );
 }

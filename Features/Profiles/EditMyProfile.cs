@@ -66,10 +66,16 @@ internal static class EditMyProfile
             from mine
             where author.id = mine.id and mine.matched and mine.avatar_usable
             returning author.*)
-        select mine.matched, mine.avatar_usable, shown.* from mine left join ({ProfileView.Select}) shown on true
+        select mine.matched, mine.avatar_usable, shown.* from mine left join ({ProfileView.SelectOwn}) shown on true
         """;
 
-    /// <summary>Changes one's own profile. An absent member stays as it is; null clears it.</summary>
+    /// <summary>Thousands of requests may be accepted by a profile that goes public, by a trigger, in this one statement.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Changes one's own profile. An absent member stays as it is; null clears it. Going private keeps the followers; going public
+    /// accepts all who asked to follow.
+    /// </summary>
     public static async Task<Results<Resource<Profile>, InvalidRequest, PreconditionFailed, Missing>> Handle(
         EditMyProfileRequest request,
         IfMatch ifMatch,
@@ -93,7 +99,7 @@ internal static class EditMyProfile
             setAvatar = request.Has(nameof(request.AvatarMediaId)),
             avatarMediaId = request.AvatarMediaId?.Value,
         };
-        return await db.FirstAsync<Outcome, ProfileRow>(Sql, args, "id", cancel) switch
+        return await db.FirstAsync<Outcome, ProfileRow>(Sql, args, "id", cancel, Deadline) switch
         {
             null => new Missing(),
             ({ Matched: false }, _) => new PreconditionFailed(),

@@ -10,7 +10,7 @@ internal static class GetMyProfile
 {
     private const string Sql = $"""
         with page as (select * from profiles author where id = @viewer and {AuthorView.IsThere})
-        {ProfileView.Select}
+        {ProfileView.SelectOwn}
         """;
 
     /// <summary>One's own profile.</summary>

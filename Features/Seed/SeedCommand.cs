@@ -87,6 +87,10 @@ public static class SeedCommand
             await person.SendAsync(HttpMethod.Patch, "/v1/profiles/me", new { bio, avatarMediaId = avatar }, cancel);
             people.Add(person);
         }
+        for (var i = 0; i < People.Length; i++)
+        for (var j = 0; j < People.Length; j++)
+            if (i != j && random.Next(3) > 0)
+                await people[i].SendAsync(HttpMethod.Put, $"/v1/profiles/{People[j].Username}/follow", null, cancel);
 
         for (var round = 0; round < PostsEach; round++)
         {

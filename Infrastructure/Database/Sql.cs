@@ -34,6 +34,29 @@ public static class Sql
             )
         ).AsList();
 
+    /// <summary>The rows of one statement, each cut in two at a column.</summary>
+    public static async Task<List<(TFirst, TSecond)>> ListAsync<TFirst, TSecond>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        string splitOn,
+        CancellationToken cancel
+    ) =>
+        (
+            await db.RunAsync(
+                sql,
+                args,
+                null,
+                (connection, command) =>
+                    connection.QueryAsync<TFirst, TSecond, (TFirst, TSecond)>(
+                        command,
+                        (first, second) => (first, second),
+                        splitOn
+                    ),
+                cancel
+            )
+        ).AsList();
+
     /// <summary>The first row, or default where there is none: most often "not found".</summary>
     /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
     public static Task<T?> FirstAsync<T>(
@@ -57,14 +80,15 @@ public static class Sql
         string sql,
         object? args,
         string splitOn,
-        CancellationToken cancel
+        CancellationToken cancel,
+        TimeSpan? deadline = null
     )
         where TSecond : class =>
         (
             await db.RunAsync(
                 sql,
                 args,
-                null,
+                deadline,
                 (connection, command) =>
                     connection.QueryAsync<TFirst, TSecond?, (TFirst, TSecond?)?>(
                         command,

@@ -62,6 +62,9 @@ public sealed class Paging : IEndpointParameterMetadataProvider
         return new(new Paging(key, list, limit, after));
     }
 
+    /// <summary>The place after which a page of a list that is <see cref="LatestFirst"/> begins; on the first page, after all time.</summary>
+    public (long Time, long Id) AfterLatest => After ?? (LatestFirst.EndOfTime, long.MaxValue);
+
     /// <summary>Makes the page of the rows asked for with <see cref="Take"/>.</summary>
     /// <param name="place">Where a row stands in the list: what its order by says.</param>
     public PageResult<TItem> Page<TRow, TItem>(List<TRow> rows, Func<TRow, TItem> item, Func<TRow, (long, long)> place)
@@ -114,6 +117,22 @@ public sealed class Paging : IEndpointParameterMetadataProvider
         HMACSHA256.HashData(key, [.. place, .. Encoding.UTF8.GetBytes(list)], hash);
         hash[..TagBytes].CopyTo(tag);
     }
+}
+
+/// <summary>
+/// SQL of a list that is ordered by <c>(created_at, id) desc</c>: its first page is the one after the end of time, by the same plan.
+/// Times are counted in microseconds, which is as fine as PostgreSQL keeps them.
+/// </summary>
+public static class LatestFirst
+{
+    /// <summary>What <c>(created_at, id)</c> of a page is less than.</summary>
+    public const string After = "('epoch'::timestamptz + @afterTime * interval '1 microsecond', @afterId)";
+
+    /// <summary>The <c>listed_at</c> of a row of <c>page</c>, as the cursor holds it.</summary>
+    public const string Place = "(extract(epoch from page.listed_at) * 1000000)::bigint as place";
+
+    /// <summary>The year 10000.</summary>
+    internal const long EndOfTime = 253_402_300_800_000_000;
 }
 
 /// <summary>Marks a list, for the OpenAPI document.</summary>

@@ -94,7 +94,7 @@ static async Task WritePostAsync(NpgsqlDataReader reader, Utf8JsonWriter json)
     json.WriteNumber("commentCount", reader.GetInt32(8));
     json.WriteStartObject("viewer");
     json.WriteBoolean("liked", reader.GetBoolean(15));
-    json.WriteBoolean("saved", false);
+    json.WriteBoolean("saved", reader.GetBoolean(16));
     json.WriteEndObject();
     json.WriteEndObject();
 }

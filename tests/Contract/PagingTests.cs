@@ -139,6 +139,8 @@ public sealed class PagingTests(Service service) : ServiceTest(service)
             $"/v1/posts/{post}/likes",
             $"/v1/comments/{comment}/likes",
             $"/v1/comments/{comment}/replies",
+            "/v1/profiles/empty/followers",
+            "/v1/profiles/empty/following",
         ];
 
         foreach (var list in lists)
@@ -160,6 +162,12 @@ public sealed class PagingTests(Service service) : ServiceTest(service)
             $"/v1/comments/{comment}/likes",
             "/v1/profiles/author/posts",
             "/v1/sessions",
+            "/v1/profiles/author/followers",
+            "/v1/profiles/author/following",
+            "/v1/profiles/me/blocks",
+            "/v1/profiles/me/mutes",
+            "/v1/profiles/me/saved",
+            "/v1/follow-requests",
         ];
     }
 

@@ -26,6 +26,8 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         "GET /v1/posts/{id}/comments",
         "GET /v1/posts/{id}/likes",
         "GET /v1/profiles/{username}",
+        "GET /v1/profiles/{username}/followers",
+        "GET /v1/profiles/{username}/following",
         "GET /v1/profiles/{username}/posts",
         "POST /v1/accounts",
         "POST /v1/sessions",

@@ -9,7 +9,20 @@ public sealed class WalkingTests(Service service) : ServiceTest(service)
     private const int Rows = 23;
 
     public static TheoryData<string> Lists =>
-        ["comments", "replies", "likes of a post", "likes of a comment", "posts", "sessions"];
+        [
+            "comments",
+            "replies",
+            "likes of a post",
+            "likes of a comment",
+            "posts",
+            "sessions",
+            "followers",
+            "following",
+            "follow requests",
+            "blocks",
+            "mutes",
+            "saved",
+        ];
 
     [Theory]
     [MemberData(nameof(Lists))]
@@ -140,6 +153,17 @@ public sealed class WalkingTests(Service service) : ServiceTest(service)
             {
                 Spared = post,
             },
+            "followers" => new List(
+                author,
+                "/v1/profiles/author/followers",
+                async () => await RelateAsync(await FanAsync(), "follow", author),
+                Delete("follows", "follower_id")
+            ),
+            "following" => People("/v1/profiles/author/following", "follow", "follows", "followee_id"),
+            "follow requests" => await RequestsAsync(),
+            "blocks" => People("/v1/profiles/me/blocks", "block", "blocks", "blocked_id"),
+            "mutes" => People("/v1/profiles/me/mutes", "mute", "mutes", "muted_id"),
+            "saved" => new List(author, "/v1/profiles/me/saved", SaveAsync, Delete("saves", "post_id")),
             _ => new List(author, "/v1/sessions", SignInAsync, Delete("sessions", "id"))
             {
                 Spared = await SessionOfAsync(),
@@ -166,6 +190,36 @@ public sealed class WalkingTests(Service service) : ServiceTest(service)
                 },
                 Delete(table, "profile_id")
             );
+
+        Task<Client> FanAsync() => SignUpAsync("fan" + fans++);
+
+        async Task<string> RelateAsync(Client who, string relation, Client whom)
+        {
+            var reply = await who.PutAsync($"/v1/profiles/{whom.Username}/{relation}");
+            Assert.True((int)reply.Status is 200 or 204, reply.Text);
+            return "" + (who == author ? whom : who).Id;
+        }
+
+        List People(string path, string relation, string table, string column) =>
+            new(author, path, async () => await RelateAsync(author, relation, await FanAsync()), Delete(table, column));
+
+        async Task<List> RequestsAsync()
+        {
+            await author.PatchAsync("/v1/profiles/me", new { isPrivate = true });
+            return new(
+                author,
+                "/v1/follow-requests",
+                async () => await RelateAsync(await FanAsync(), "follow", author),
+                Delete("follows", "follower_id")
+            );
+        }
+
+        async Task<string> SaveAsync()
+        {
+            var saved = await Builders.PostAsync(Service, author);
+            (await author.PutAsync($"/v1/posts/{saved}/save")).Expect(HttpStatusCode.NoContent);
+            return saved;
+        }
 
         Task<string> SignInAsync() =>
             Service.QueryAsync<string>(

@@ -127,6 +127,10 @@ public sealed class Reply(HttpResponseMessage response, byte[] bytes)
 
     public JsonArray Items => Json["items"]!.AsArray();
 
+    public string[] Ids => [.. Expect(HttpStatusCode.OK).Items.Select(item => (string)item!["id"]!)];
+
+    public string[] Usernames => [.. Expect(HttpStatusCode.OK).Items.Select(item => (string)item!["username"]!)];
+
     public string? Cursor => (string?)Json["nextCursor"];
 
     public string? Header(string name) =>

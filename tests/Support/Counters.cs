@@ -10,8 +10,20 @@ public static class Counters
     private static readonly (string Table, string Key, string Parent, string Column, string Rows)[] All =
     [
         ("profile_counters", "profile_id", "profiles", "post_count", "posts r where r.author_id = of.id"),
-        ("profile_counters", "profile_id", "profiles", "follower_count", "(select where false) r"),
-        ("profile_counters", "profile_id", "profiles", "following_count", "(select where false) r"),
+        (
+            "profile_counters",
+            "profile_id",
+            "profiles",
+            "follower_count",
+            "follows r where r.followee_id = of.id and r.accepted"
+        ),
+        (
+            "profile_counters",
+            "profile_id",
+            "profiles",
+            "following_count",
+            "follows r where r.follower_id = of.id and r.accepted"
+        ),
         ("post_counters", "post_id", "posts", "like_count", "post_likes r where r.post_id = of.id"),
         ("post_counters", "post_id", "posts", "comment_count", "comments r where r.post_id = of.id"),
         ("comment_counters", "comment_id", "comments", "like_count", "comment_likes r where r.comment_id = of.id"),

@@ -20,7 +20,8 @@ internal sealed partial class PreparedStatement
         ["mediaIds"] = "bigint[]",
         ["settled"] = "boolean",
         ["after"] = "bigint",
-        ["afterProfile"] = "bigint",
+        ["afterTime"] = "bigint",
+        ["afterId"] = "bigint",
         ["take"] = "integer",
     };
 

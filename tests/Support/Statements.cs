@@ -12,12 +12,10 @@ internal static partial class Statements
         ["PostView.Select"] = "wants the CTEs page and page_media",
         ["CommentView.Select"] = "wants the CTE page",
         ["ProfileView.Select"] = "wants the CTE page",
+        ["ProfileView.SelectOwn"] = "wants the CTE page",
+        ["AuthorListView.Select"] = "wants the CTEs target and page",
         ["SessionView.Select"] = "wants the CTEs page and session",
         ["MediaIntake.Made"] = "wants the CTE created",
-        ["ListPostLikes.Target"] = "the CTE that both pages begin with",
-        ["ListPostLikes.Shown"] = "what both pages end with",
-        ["ListCommentLikes.Target"] = "the CTE that both pages begin with",
-        ["ListCommentLikes.Shown"] = "what both pages end with",
     };
 
     /// <summary>Whole statements, fragments among them, by the name of their field.</summary>

@@ -35,6 +35,15 @@ select 1 + i / 20, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from
 insert into comment_likes (comment_id, profile_id, created_at)
 select 1 + i / 5, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
 
+insert into follows (follower_id, followee_id, accepted, created_at)
+select 1 + i / 20, 100001 + (i * 7919) % 899981, i % 10 > 0, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into blocks (blocker_id, blocked_id, created_at)
+select 1 + i / 20, 100001 + (i * 7919) % 899981, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into mutes (muter_id, muted_id, created_at)
+select 1 + i / 20, 100001 + (i * 7919) % 899981, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into saves (profile_id, post_id, created_at)
+select 1 + i / 20, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+
 insert into idempotency_keys (caller, key, request_hash, status, resource_id, created_at)
 select (i % 10000)::text, 'key ' || i, sha256('x'), 201, i, now() - i * interval '86500 microseconds' from generate_series(1::bigint, 1000000) i;
 

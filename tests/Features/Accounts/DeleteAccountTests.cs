@@ -183,6 +183,8 @@ public sealed class DeleteAccountTests(Service service) : AccountTest(service)
             """
             select (select count(*) from posts where author_id = @Id) + (select count(*) from comments where author_id = @Id)
                 + (select count(*) from post_likes where profile_id = @Id) + (select count(*) from comment_likes where profile_id = @Id)
+                + (select count(*) from follows where @Id in (follower_id, followee_id)) + (select count(*) from saves where profile_id = @Id)
+                + (select count(*) from blocks where @Id in (blocker_id, blocked_id)) + (select count(*) from mutes where @Id in (muter_id, muted_id))
                 + (select count(*) from media where owner_id = @Id) + (select count(*) from credentials where profile_id = @Id)
                 + (select count(*) from sessions where profile_id = @Id and ended_at is null)
             """,
@@ -224,6 +226,20 @@ public sealed class DeleteAccountTests(Service service) : AccountTest(service)
             var ottosReply = await Builders.CommentAsync(otto, ottosPost, parentId: ninasComment);
             await PutAsync(paul, $"/v1/comments/{ottosReply}/like");
 
+            await PutAsync(otto, "/v1/profiles/nina/follow");
+            await PutAsync(paul, "/v1/profiles/otto/follow");
+            await PutAsync(otto, "/v1/profiles/paul/follow");
+            await PutAsync(nina, "/v1/profiles/otto/follow");
+            await nina.PutAsync($"/v1/posts/{ottosPost}/save");
+            await otto.PutAsync($"/v1/posts/{ninasPost}/save");
+            await otto.PutAsync("/v1/profiles/nina/mute");
+            await nina.PutAsync("/v1/profiles/otto/mute");
+            var quinn = await Builders.SignUpAsync(service, "quinn");
+            var rosa = await Builders.SignUpAsync(service, "rosa");
+            await quinn.PutAsync("/v1/profiles/nina/block");
+            await nina.PutAsync("/v1/profiles/rosa/block");
+            await rosa.PutAsync("/v1/profiles/paul/follow");
+
             var media = await Builders.AddMediaAsync(service, nina);
             return new(otto, ninasPost, ottosPost, ottosComment, ninasComment, ninasReply, ottosReply, media);
         }
@@ -235,6 +251,8 @@ public sealed class DeleteAccountTests(Service service) : AccountTest(service)
                 {
                     "/v1/profiles/nina",
                     "/v1/profiles/nina/posts",
+                    "/v1/profiles/nina/followers",
+                    "/v1/profiles/nina/following",
                     "/v1/posts/" + NinasPost,
                     $"/v1/posts/{NinasPost}/comments",
                     $"/v1/posts/{NinasPost}/likes",
@@ -256,7 +274,14 @@ public sealed class DeleteAccountTests(Service service) : AccountTest(service)
                 }
             )
                 Assert.Equal(names, (await reader.GetAsync(path)).Expect(HttpStatusCode.OK).Items.Select(NameOfAuthor));
-            foreach (var path in new[] { $"/v1/posts/{OttosPost}/likes", $"/v1/comments/{OttosComment}/likes" })
+            string[] lists =
+            [
+                $"/v1/posts/{OttosPost}/likes",
+                $"/v1/comments/{OttosComment}/likes",
+                "/v1/profiles/otto/followers",
+                "/v1/profiles/otto/following",
+            ];
+            foreach (var path in lists)
                 Assert.Equal(
                     ["paul"],
                     (await reader.GetAsync(path))

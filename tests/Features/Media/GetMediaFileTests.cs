@@ -157,6 +157,32 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
     }
 
     [Fact]
+    public async Task A_followers_url_ends_with_the_follow()
+    {
+        var (owner, fan) = (await SignUpAsync("owner"), await SignUpAsync("fan"));
+        var id = await PublicAsync(owner);
+        (Func<Task<Reply>> End, HttpStatusCode Status)[] ends =
+        [
+            (() => fan.DeleteAsync("/v1/profiles/owner/follow"), HttpStatusCode.OK),
+            (() => owner.DeleteAsync("/v1/profiles/me/followers/fan"), HttpStatusCode.NoContent),
+            (() => owner.PutAsync("/v1/profiles/fan/block"), HttpStatusCode.NoContent),
+        ];
+        foreach (var (end, status) in ends)
+        {
+            await owner.PatchAsync("/v1/profiles/me", new { isPrivate = false });
+            (await fan.PutAsync("/v1/profiles/owner/follow")).Expect(HttpStatusCode.OK);
+            await owner.PatchAsync("/v1/profiles/me", new { isPrivate = true });
+            var url = await UrlAsync(fan, id);
+            Assert.Equal(Private, (await Anonymous.GetAsync(url)).Expect(HttpStatusCode.OK).Header("Cache-Control"));
+
+            (await end()).Expect(status);
+
+            (await Anonymous.GetAsync(url)).Expect(HttpStatusCode.NotFound, "not_found");
+            (await fan.GetAsync($"/v1/media/{id}")).Expect(HttpStatusCode.NotFound, "not_found");
+        }
+    }
+
+    [Fact]
     public async Task What_is_on_no_post_is_its_owners_alone()
     {
         var (owner, other) = (await SignUpAsync("owner"), await SignUpAsync("other"));
