@@ -7,6 +7,7 @@ using InstaSlice.Features.Media;
 using InstaSlice.Features.Mutes;
 using InstaSlice.Features.Posts;
 using InstaSlice.Features.Profiles;
+using InstaSlice.Features.Reports;
 using InstaSlice.Features.Saves;
 using InstaSlice.Features.Seed;
 using InstaSlice.Infrastructure.Auth;
@@ -44,6 +45,7 @@ v1.MapPosts();
 v1.MapComments();
 v1.MapLikes();
 v1.MapSaves();
+v1.MapReports();
 
 return await app.RunAsync(
     args,
@@ -51,6 +53,7 @@ return await app.RunAsync(
     {
         ["migrate"] = MigrateCommand.RunAsync,
         ["accounts"] = AccountsCommand.RunAsync,
+        ["reports"] = ReportsCommand.RunAsync,
         ["seed"] = SeedCommand.RunAsync,
     }
 );

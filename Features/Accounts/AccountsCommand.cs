@@ -48,7 +48,7 @@ public static class AccountsCommand
                 await Console.Out.WriteLineAsync($"The new password of {name} is {password}");
                 return 0;
             case ["suspend", var name]:
-                await ChangeAsync(db, Suspend, name, null, cancel);
+                await SuspendAsync(db, name, cancel);
                 await Console.Out.WriteLineAsync(
                     $"{name} is suspended: nothing of it is seen, and nobody signs in to it."
                 );
@@ -63,6 +63,10 @@ public static class AccountsCommand
                 );
         }
     }
+
+    /// <summary>Nothing of the account is seen from now on, and its sessions end.</summary>
+    internal static Task SuspendAsync(NpgsqlDataSource db, string name, CancellationToken cancel) =>
+        ChangeAsync(db, Suspend, name, null, cancel);
 
     private static async Task ChangeAsync(
         NpgsqlDataSource db,

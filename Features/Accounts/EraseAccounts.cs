@@ -36,6 +36,8 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
                 returning comment_id)
             update comment_counters c set like_count = like_count - 1 from gone where c.comment_id = gone.comment_id
             """,
+        "delete from reports where id in (select id from reports where reporter_id = @id order by id limit 500)",
+        "delete from reports where id in (select id from reports where profile_id = @id order by id limit 500)",
         "delete from saves where (profile_id, post_id) in (select profile_id, post_id from saves where profile_id = @id limit 500)",
         "delete from follows where (follower_id, followee_id) in (select follower_id, followee_id from follows where follower_id = @id limit 500)",
         "delete from follows where (follower_id, followee_id) in (select follower_id, followee_id from follows where followee_id = @id limit 500)",

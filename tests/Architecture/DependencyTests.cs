@@ -13,6 +13,7 @@ public sealed partial class DependencyTests
     /// <summary>What a feature offers beside its views, and why.</summary>
     private static readonly Dictionary<string, string> Offered = new()
     {
+        ["AccountsCommand"] = "an operator who removes a reported profile suspends its account",
         ["MediaUrls"] = "everything that shows a medium or an avatar has to say where its bytes are",
     };
 

@@ -41,6 +41,8 @@ insert into blocks (blocker_id, blocked_id, created_at)
 select 1 + i / 20, 100001 + (i * 7919) % 899981, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
 insert into mutes (muter_id, muted_id, created_at)
 select 1 + i / 20, 100001 + (i * 7919) % 899981, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into reports (id, reporter_id, kind, post_id, reason, status)
+select i, 1 + i % 300000, 'post', i, 'spam', case when i % 1000 = 0 then 'open' else 'dismissed' end from generate_series(1::bigint, 1000000) i;
 insert into saves (profile_id, post_id, created_at)
 select 1 + i / 20, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
 
