@@ -40,6 +40,13 @@ internal static class VideoFile
         return isOld && size is 0 or 1 or >= 8 ? QuickTime : null;
     }
 
+    public static string? SniffFile(string path)
+    {
+        using var file = File.OpenHandle(path);
+        var start = new byte[SniffedBytes];
+        return Sniff(start.AsSpan(0, RandomAccess.Read(file, start, 0)));
+    }
+
     /// <summary>Whether a part of the file, by what it says of its own length, is not there.</summary>
     public static bool IsCutOff(string contentType, string path)
     {

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Processes;
 using InstaSlice.Infrastructure.Storage;
@@ -88,10 +89,23 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
         "adpcm_ima_qt",
     ];
 
-    /// <summary>Decoders, where they are not called as their codec is.</summary>
+    /// <summary>
+    /// Decoders, not all called as their codec is: further ones of covers and captions, which are left out but looked at all the same.
+    /// </summary>
     private static readonly string Decoders = string.Join(
         ',',
-        [.. PictureCodecs, .. SoundCodecs, "libdav1d", "mp3float", "amrnb", "amrwb"]
+        [
+            .. PictureCodecs,
+            .. SoundCodecs,
+            "libdav1d",
+            "mp3float",
+            "amrnb",
+            "amrwb",
+            "png",
+            "mov_text",
+            "webvtt",
+            "cc_dec",
+        ]
     );
 
     /// <summary>Reading a header, or one frame.</summary>
@@ -119,12 +133,8 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
     /// Looks at <see cref="ImagePipeline.Original"/> in the directory without decoding much, so that what will not be taken is refused before it waits
     /// for its turn. Null where nothing speaks against it.
     /// </summary>
-    public async Task<VideoRefused?> CheckAsync(ScratchDirectory scratch, CancellationToken cancellationToken) =>
-        await ReadAsync(scratch, cancellationToken) switch
-        {
-            (VideoRefused refused, _) => refused,
-            _ => null,
-        };
+    public async Task<VideoResult?> CheckAsync(ScratchDirectory scratch, CancellationToken cancellationToken) =>
+        (await ReadAsync(scratch, cancellationToken)).Fault;
 
     /// <summary>Reads <see cref="ImagePipeline.Original"/> in the directory and puts what is served beside it.</summary>
     public async Task<VideoResult> ProcessAsync(ScratchDirectory scratch, CancellationToken cancellationToken)
@@ -167,6 +177,12 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
     private static VideoRefused TooManyPixels { get; } =
         new(MediaRefusal.TooLarge, "A video may have 8192×4320 pixels. Upload it in a lower resolution.");
 
+    private static VideoRefused CodecUnsupported(string codec) =>
+        new(
+            MediaRefusal.TypeUnsupported,
+            $"The video is encoded as {codec}. Save it as H.264, HEVC, VP8, VP9, AV1, MPEG-4 or ProRes."
+        );
+
     private static VideoRefused NoPicture { get; } =
         new(MediaRefusal.Unreadable, "The file has no moving picture. Upload another one.");
 
@@ -187,7 +203,7 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
     )
     {
         var path = scratch.File(ImagePipeline.Original);
-        if (Sniff(path) is not { } contentType)
+        if (VideoFile.SniffFile(path) is not { } contentType)
             return (TypeUnsupported, null);
         if (VideoFile.IsCutOff(contentType, path))
             return (Damaged, null);
@@ -197,13 +213,7 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
         return header switch
         {
             { Picture: null } or { Picture.Frames: 0 } => (NoPicture, null),
-            { Picture.Codec: var codec } when !PictureCodecs.Contains(codec) => (
-                new VideoRefused(
-                    MediaRefusal.TypeUnsupported,
-                    $"The video is encoded as {codec}. Save it as H.264, HEVC, VP8, VP9, AV1, MPEG-4 or ProRes."
-                ),
-                null
-            ),
+            { Picture.Codec: var codec } when !PictureCodecs.Contains(codec) => (CodecUnsupported(codec), null),
             { Picture: { Width: > MaxSide } or { Height: > MaxSide } or { Pixels: > MaxPixels } } => (
                 TooManyPixels,
                 null
@@ -212,13 +222,6 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
             { Duration: var claimed } when claimed > MaxDuration + Tolerance => (TooLong, null),
             _ => (null, new Source(contentType, header!)),
         };
-    }
-
-    private static string? Sniff(string path)
-    {
-        using var file = File.OpenHandle(path);
-        var start = new byte[VideoFile.SniffedBytes];
-        return VideoFile.Sniff(start.AsSpan(0, RandomAccess.Read(file, start, 0)));
     }
 
     private async Task<(VideoResult? Fault, VideoHeader? Header)> ProbeAsync(
@@ -442,7 +445,15 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
     {
         await using var stream = File.OpenRead(path);
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
-        return new ImageVariant("video", path, VideoFile.Mp4, picture.Width, picture.Height, stream.Length, sha256);
+        return new ImageVariant(
+            StoredVariant.Video,
+            path,
+            VideoFile.Mp4,
+            picture.Width,
+            picture.Height,
+            stream.Length,
+            sha256
+        );
     }
 
     /// <summary>What a child that did not succeed says about the video, or about us.</summary>
@@ -455,6 +466,7 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
             _ when result.Error.Contains("Cannot allocate memory", StringComparison.Ordinal) => TooDear,
             // By a signal; 255 is how ffmpeg ends after one that it could handle.
             { ExitCode: >= 128 } => Interrupted,
+            _ when NotTaken().Match(result.Error) is { Success: true } codec => CodecUnsupported(codec.Groups[1].Value),
             _ => Damaged,
         };
 
@@ -484,6 +496,9 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
             );
         return result;
     }
+
+    [GeneratedRegex(@"Codec \(([a-z0-9_]{1,40})\) not on whitelist")]
+    private static partial Regex NotTaken();
 
     [LoggerMessage(
         LogLevel.Warning,

@@ -19,6 +19,7 @@ internal static class TestVideos
     /// <param name="picture">A source of ffmpeg's.</param>
     public static string MakeOf(string directory, string name, string picture, params string[] options)
     {
+        var inputs = 2 * options.Chunk(2).TakeWhile(option => option[0] == "-i").Count();
         string[] codec =
             name.EndsWith(".webm", StringComparison.Ordinal) || options.Contains("-c:v") ? [] : ["-c:v", "libx264"];
         Run(
@@ -32,11 +33,12 @@ internal static class TestVideos
                 "-i",
                 picture,
                 .. options.Contains("-an") ? Array.Empty<string>() : ["-f", "lavfi", "-i", "sine=d=1:r=44100"],
+                .. options[..inputs],
                 "-pix_fmt",
                 "yuv420p",
                 .. codec,
                 .. codec.Length > 0 ? Quick : [],
-                .. options,
+                .. options[inputs..],
                 "-y",
                 name,
             ]

@@ -41,10 +41,8 @@ public sealed class VideoPipelineTests : IDisposable
         Assert.Equal(("video/mp4", 320, 240), (ready.OriginalContentType, ready.Video.Width, ready.Video.Height));
         Assert.InRange(ready.Duration.TotalSeconds, 0.98, 1.06);
         Assert.Equal(Packets("a", original), Packets("a", ready.Video.Path));
-        Assert.Equal(
-            Packets("v", original, "-bsf:v", "filter_units=pass_types=1-5|7-8"),
-            Packets("v", ready.Video.Path)
-        );
+        string[] slices = ["-bsf:v", "filter_units=pass_types=1-5|7-8"];
+        Assert.Equal(Packets("v", original, slices), Packets("v", ready.Video.Path, slices));
         Assert.Equal(Frames(original), Frames(ready.Video.Path));
     }
 
@@ -578,27 +576,7 @@ public sealed class VideoPipelineTests : IDisposable
 
     private static int Count(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> text) => bytes.Count(text);
 
-    /// <summary>The processes that work in the scratch directory.</summary>
-    private List<string> Encoders() =>
-        [
-            .. Directory
-                .EnumerateDirectories("/proc")
-                .Where(process => Path.GetFileName(process).All(char.IsAsciiDigit))
-                .Where(process =>
-                {
-                    try
-                    {
-                        var words = File.ReadAllText(Path.Combine(process, "cmdline")).Split('\0');
-                        var environment = File.ReadAllText(Path.Combine(process, "environ"));
-                        return words[0] == "ffmpeg" && environment.Contains(_scratch.Path, StringComparison.Ordinal);
-                    }
-                    catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-                    {
-                        return false;
-                    }
-                })
-                .Select(process => Path.GetFileName(process)),
-        ];
+    private List<string> Encoders() => VideoProcesses.Of(_scratch.Path);
 
     private string Packets(string kind, string path, params string[] filter) =>
         string.Join(
