@@ -300,6 +300,9 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
             "-1",
             "-map_chapters",
             "-1",
+            // Else ffmpeg puts a name of its own there.
+            "-metadata:s:v",
+            "encoder= ",
             "-fflags",
             "+bitexact",
             "-flags:v",
