@@ -15,11 +15,13 @@ using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Observability;
 using InstaSlice.Infrastructure.OpenApi;
+using InstaSlice.Infrastructure.Processes;
 using InstaSlice.Infrastructure.Running;
 
 // Without this, every directory below the current one is watched for a changed appsettings.json: all of the media, or all of /.
 var builder = WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
 builder.AddRunning();
+builder.AddProcesses();
 builder.AddLogging();
 builder.AddDatabase();
 builder.AddHttp();

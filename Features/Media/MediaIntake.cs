@@ -1,4 +1,3 @@
-using System.Text.Json;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -18,7 +17,7 @@ internal readonly record struct Taken(MediaRow? Medium, MediaRefused? Refusal);
 /// Makes a medium of a file that has arrived. Files are written before the row that names them and removed after it; what makes
 /// that safe at any moment is <c>media_files</c>, where they are noted before either.
 /// </summary>
-internal sealed class MediaIntake(ImagePipeline images, FileStores stores, NpgsqlDataSource db)
+internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, FileStores stores, NpgsqlDataSource db)
 {
     private const string Columns = """
         owner_id, kind, status, alt_text, width, height, duration_ms, blurhash, variants, avatar_variants, storage_key,
@@ -57,12 +56,14 @@ internal sealed class MediaIntake(ImagePipeline images, FileStores stores, Npgsq
         where owner_id = @Owner and sha256 = @Sha256 and not is_named(files.storage_key);
         with created as (
             insert into media ({Columns})
-            select author.id, 'image', 'ready', @AltText, @width, @height, null, @blurhash, @variants::jsonb, null, @storageKey,
+            select author.id, @kind, @status, @AltText, @width, @height, null, @blurhash, @variants::jsonb, null, @storageKey,
                 @Name, @originalType, @Bytes, @Sha256
             from profiles author where author.id = @Owner and {AuthorView.IsThere}
             returning *),
         needed as (
             update media_files files set due_at = null, sha256 = @Sha256 from created where files.storage_key = created.storage_key),
+        to_be_encoded as (
+            insert into video_jobs (storage_key) select storage_key from created where kind = 'video'),
         {IdempotencyKey.Keep}
         {Made}
         """;
@@ -79,10 +80,25 @@ internal sealed class MediaIntake(ImagePipeline images, FileStores stores, Npgsq
     {
         if (await TwinAsync(arrival, key, cancel) is { } twin)
             return new Taken(twin, null);
+        var original = new StoredFile("original", scratch.File(ImagePipeline.Original));
+        if (VideoFile.SniffFile(original.SourcePath) is { } videoType)
+            return await videos.CheckAsync(scratch, cancel) switch
+            {
+                VideoRefused refused => new Taken(null, MediaRefused.Of(refused)),
+                VideoFailed => throw new UnavailableException("The video could not be looked at."),
+                _ => await KeepAsync(arrival, videoType, null, [original], key, cancel),
+            };
         return await images.ProcessAsync(scratch, cancel) switch
         {
-            ImageRefused refused => new Taken(null, MediaRefused.Of(refused)),
-            var ready => await KeepAsync(arrival, (ImageReady)ready, scratch, key, cancel),
+            ImageReady ready => await KeepAsync(
+                arrival,
+                ready.OriginalContentType,
+                ready,
+                [.. ready.Variants.Select(variant => new StoredFile(variant.Name, variant.Path)), original],
+                key,
+                cancel
+            ),
+            var refused => new Taken(null, MediaRefused.Of((ImageRefused)refused)),
         };
     }
 
@@ -102,10 +118,12 @@ internal sealed class MediaIntake(ImagePipeline images, FileStores stores, Npgsq
             cancel
         );
 
+    /// <param name="image">Null of a video, which is worked on later.</param>
     private async Task<Taken> KeepAsync(
         Arrival arrival,
-        ImageReady image,
-        ScratchDirectory scratch,
+        string originalType,
+        ImageReady? image,
+        StoredFile[] files,
         IdempotencyKey key,
         CancellationToken cancel
     )
@@ -124,14 +142,7 @@ internal sealed class MediaIntake(ImagePipeline images, FileStores stores, Npgsq
         var kept = false;
         try
         {
-            var files = image.Variants.Select(variant => new StoredFile(variant.Name, variant.Path));
-            await stores
-                .Of(store)
-                .SaveAsync(
-                    storageKey,
-                    [.. files, new StoredFile("original", scratch.File(ImagePipeline.Original))],
-                    cancel
-                );
+            await stores.Of(store).SaveAsync(storageKey, files, cancel);
             var row = await db.FirstAsync<MediaRow>(Keep, Args(), cancel);
             kept = row is not null;
             return new Taken(row, null);
@@ -160,22 +171,14 @@ internal sealed class MediaIntake(ImagePipeline images, FileStores stores, Npgsq
                 arrival.Name,
                 arrival.Bytes,
                 arrival.Sha256,
-                width = image.Variants[0].Width,
-                height = image.Variants[0].Height,
-                blurhash = image.Blurhash,
-                variants = JsonSerializer.Serialize(
-                    image.Variants.Select(v => new StoredVariant(
-                        v.Name,
-                        v.ContentType,
-                        v.Width,
-                        v.Height,
-                        v.Bytes,
-                        v.Sha256
-                    )),
-                    JsonSerializerOptions.Web
-                ),
+                kind = image is null ? "video" : "image",
+                status = image is null ? "processing" : "ready",
+                width = image?.Variants[0].Width,
+                height = image?.Variants[0].Height,
+                blurhash = image?.Blurhash,
+                variants = StoredVariant.Json(image?.Variants ?? []),
                 storageKey,
-                originalType = image.OriginalContentType,
+                originalType,
                 key.Caller,
                 key.Key,
                 key.RequestHash,

@@ -20,16 +20,17 @@ internal sealed class MediaRefused(ProblemKind kind, string detail)
 
     public int? StatusCode => kind.Status;
 
-    public static MediaRefused Of(ImageRefused refused) =>
-        new(
-            refused.Reason switch
-            {
-                MediaRefusal.TooLarge => TooLarge,
-                MediaRefusal.TypeUnsupported => TypeUnsupported,
-                _ => Unreadable,
-            },
-            refused.Detail
-        );
+    public static MediaRefused Of(ImageRefused refused) => new(KindOf(refused.Reason), refused.Detail);
+
+    public static MediaRefused Of(VideoRefused refused) => new(KindOf(refused.Reason), refused.Failure);
+
+    private static ProblemKind KindOf(MediaRefusal reason) =>
+        reason switch
+        {
+            MediaRefusal.TooLarge => TooLarge,
+            MediaRefusal.TypeUnsupported => TypeUnsupported,
+            _ => Unreadable,
+        };
 
     public Task ExecuteAsync(HttpContext httpContext) => ProblemWriter.WriteAsync(httpContext, kind, detail);
 

@@ -12,8 +12,10 @@ public static class MediaSetup
         builder.Services.AddSingleton<FileStores>();
         builder.Services.AddSingleton(new ScratchSpace(Path.Combine(directory, "uploads")));
         builder.Services.AddSingleton<ImagePipeline>();
+        builder.Services.AddSingleton<VideoPipeline>();
         builder.Services.AddSingleton<MediaIntake>();
         builder.Services.AddSingleton<MediaUrls>();
         builder.Services.AddHostedService<SweepMedia>();
+        builder.Services.AddHostedService<EncodeVideos>();
     }
 }

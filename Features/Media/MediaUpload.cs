@@ -14,8 +14,9 @@ namespace InstaSlice.Features.Media;
 /// <remarks>https://www.rfc-editor.org/rfc/rfc7578</remarks>
 internal sealed class MediaUpload
 {
-    public const int MaximumRequestBytes = MaximumFileBytes + (64 * 1024);
-    private const int MaximumFileBytes = 20 * 1024 * 1024;
+    public const int MaximumRequestBytes = MaximumVideoBytes + (64 * 1024);
+    private const int MaximumVideoBytes = 200 * 1024 * 1024;
+    private const int MaximumImageBytes = 20 * 1024 * 1024;
     private const int MaximumAltText = 1500;
     private const int MaximumParts = 8;
 
@@ -90,7 +91,7 @@ internal sealed class MediaUpload
     private static MediaRefused TooLarge { get; } =
         new(
             MediaRefused.TooLarge,
-            $"An image may have {MaximumFileBytes / 1024 / 1024} MiB, and nothing else in the request more than a few lines."
+            $"An image may have {MaximumImageBytes / 1024 / 1024} MiB, a video {MaximumVideoBytes / 1024 / 1024}, and nothing else in the request more than a few lines."
         );
 
     private async Task<IResult?> TakeAsync(MultipartSection part, ScratchDirectory scratch, CancellationToken cancel)
@@ -134,16 +135,19 @@ internal sealed class MediaUpload
             bufferSize: 0
         );
         var buffer = new byte[64 * 1024];
+        var maximum = MaximumImageBytes;
         while (
             await part.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel)
                 is > 0
                     and var read
         )
         {
-            if (Bytes == 0 && ImageHeader.Sniff(buffer.AsSpan(0, read)) is null)
+            if (Bytes == 0 && VideoFile.Sniff(buffer.AsSpan(0, read)) is not null)
+                maximum = MaximumVideoBytes;
+            else if (Bytes == 0 && ImageHeader.Sniff(buffer.AsSpan(0, read)) is null)
                 return MediaRefused.Of(ImagePipeline.TypeUnsupported);
             Bytes += read;
-            if (Bytes > MaximumFileBytes)
+            if (Bytes > maximum)
                 return TooLarge;
             _parts.AppendData(buffer, 0, read);
             _file.AppendData(buffer, 0, read);

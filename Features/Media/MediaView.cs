@@ -66,7 +66,7 @@ internal static class MediaView
 
     private static Medium ToView(StoredMedium row, bool isPublic, Viewer viewer, MediaUrls urls)
     {
-        var variants = row.Variants.ConvertAll(file => new Variant(
+        var files = row.Variants.ConvertAll(file => new Variant(
             file.Name,
             urls.Of(row.Id, file.Name, isPublic, viewer),
             file.ContentType,
@@ -75,8 +75,9 @@ internal static class MediaView
             file.Bytes,
             file.Sha256
         ));
-        // An image is its large variant.
-        var whole = variants.Find(variant => variant.Name == "large");
+        // An image is its large variant; a video is itself, and its variants are its poster's.
+        var video = files.Find(file => file.Name == StoredVariant.Video);
+        var whole = video ?? files.Find(file => file.Name == "large");
         return new Medium(
             row.Id,
             row.Kind,
@@ -87,7 +88,7 @@ internal static class MediaView
             whole?.Height,
             row.DurationMs,
             row.Blurhash,
-            variants,
+            [.. files.Where(file => file != video)],
             whole?.Url,
             whole?.ContentType,
             whole?.Bytes,
@@ -114,4 +115,15 @@ internal sealed record MediaRow(string Json, int Version, bool IsPublic)
 }
 
 /// <summary>A variant as the column <c>variants</c> holds it.</summary>
-internal sealed record StoredVariant(string Name, string ContentType, int Width, int Height, long Bytes, string Sha256);
+internal sealed record StoredVariant(string Name, string ContentType, int Width, int Height, long Bytes, string Sha256)
+{
+    /// <summary>Stands among the variants of its poster.</summary>
+    public const string Video = "video";
+
+    /// <summary>What the column <c>variants</c> is to hold.</summary>
+    public static string Json(IEnumerable<ImageVariant> files) =>
+        JsonSerializer.Serialize(
+            files.Select(v => new StoredVariant(v.Name, v.ContentType, v.Width, v.Height, v.Bytes, v.Sha256)),
+            JsonSerializerOptions.Web
+        );
+}

@@ -27,9 +27,14 @@ internal sealed partial class SweepMedia(
 
     // Once its row is locked, nobody else can take the files or let go of them. What a medium names after all stays; what none names is
     // from here on not found by its bytes either, so the files can go first and the row last: a crash between the two repeats that.
+    // While somebody works on a video he may yet write files: he gives it up first, or his lease ends.
     private const string Due = """
         with due as (
-            select storage_key from media_files where due_at <= now() order by due_at limit 100
+            select storage_key from media_files files where due_at <= now()
+                and not exists (
+                    select from video_jobs job
+                    where job.storage_key = files.storage_key and job.attempts > 0 and job.due_at > now())
+            order by due_at limit 100
             for update skip locked),
         judged as materialized (select storage_key, is_named(storage_key) as named from due),
         marked as (

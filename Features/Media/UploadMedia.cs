@@ -16,8 +16,9 @@ namespace InstaSlice.Features.Media;
 internal static class UploadMedia
 {
     /// <summary>
-    /// Takes an image: JPEG, PNG, WebP or GIF, to 20 MiB and 100 megapixels over all frames, by what the bytes say. It is ready at
-    /// once, upright, in sRGB and without metadata, and its owner's alone until it is on a post; on no post, it is removed after 24 hours.
+    /// Takes an image (JPEG, PNG, WebP or GIF, to 20 MiB and 100 megapixels over all frames; HEIC to 50, AVIF to 12) or a video (MP4, MOV or WebM, to 200 MiB and
+    /// 10 minutes), by what the bytes say. An image is ready at once, upright, in sRGB and without metadata; a video is `processing` until it
+    /// is `ready`, or `failed` with a `failure`. Each is its owner's alone until it is on a post; on no post, it is removed after 24 hours.
     /// </summary>
     public static async Task<Outcome> Handle(
         HttpContext context,

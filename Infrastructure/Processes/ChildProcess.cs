@@ -12,6 +12,12 @@ internal sealed record ChildCommand(string Program, IReadOnlyList<string> Argume
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
     public ChildLimits Limits { get; init; } = new();
 
+    /// <summary>Whether it runs in a <see cref="Sandbox"/> where one can be had.</summary>
+    public bool Sandboxed { get; init; } = true;
+
+    /// <summary>How far it stands back behind requests: 1 to 19.</summary>
+    public int Niceness { get; init; } = 10;
+
     /// <summary>So much of the beginning of what it prints is kept, and so much of its errors.</summary>
     public int KeptCharacters { get; init; } = 16 * 1024;
 }
@@ -24,6 +30,15 @@ internal sealed record ChildLimits
     public long AddressSpace { get; init; } = 1_500_000_000;
     public long FileSize { get; init; } = 500_000_000;
     public int OpenFiles { get; init; } = 64;
+
+    /// <summary>
+    /// Threads and processes together. The kernel counts them by user, so this holds in a sandbox alone, which has users of its own, and
+    /// never for root; elsewhere the address space bounds them, of which each thread takes some, and the program's own options.
+    /// </summary>
+    public int Processes { get; init; } = 64;
+
+    /// <summary>A process that is to report as it goes counts as out of time when it says nothing for so long.</summary>
+    public TimeSpan Silence { get; init; } = Timeout.InfiniteTimeSpan;
 }
 
 /// <summary>How it ended. A process that a signal ended has the exit code 128 + signal, as in a shell.</summary>
@@ -43,6 +58,7 @@ internal sealed record ChildResult(int ExitCode, bool TimedOut, string Output, s
 /// Four small programs stand before it, each replaced in place by the next, so that it is one process all along:
 /// <c>setsid</c> gives it a process group to be killed by (and keeps the terminal's Ctrl-C from it, so that a service
 /// that drains can finish), <c>nice</c> lets requests go first, <c>setpriv</c> ties its life to ours, <c>prlimit</c> bounds it.
+/// Where it works, <c>bwrap</c> comes next: it stays as the parent of the program, and either ends with the other.
 /// </remarks>
 internal static class ChildProcess
 {
@@ -58,13 +74,14 @@ internal static class ChildProcess
     {
         cancellationToken.ThrowIfCancellationRequested();
         var start = Stopwatch.GetTimestamp();
-        using var process = await Forker.StartAsync(StartInfo(command));
+        using var process = await Forker.StartAsync(await StartInfoAsync(command));
         process.StandardInput.Close();
-        var output = CaptureAsync(process.StandardOutput, command.KeptCharacters);
-        var error = CaptureAsync(process.StandardError, command.KeptCharacters);
 
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var silence = new CancellationTokenSource(command.Limits.Silence);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
         deadline.CancelAfter(command.Limits.WallClock);
+        var output = CaptureAsync(process.StandardOutput, command.KeptCharacters, OnOutput);
+        var error = CaptureAsync(process.StandardError, command.KeptCharacters, OnOutput);
         var timedOut = false;
         try
         {
@@ -86,15 +103,19 @@ internal static class ChildProcess
             Stopwatch.GetElapsedTime(start)
         );
         cancellationToken.ThrowIfCancellationRequested();
+        if (!result.Succeeded && result.Error.StartsWith("bwrap: ", StringComparison.Ordinal))
+            throw new IOException($"The sandbox failed: {result.Error.Trim()}");
         return result.ExitCode is CannotExecute or NotFound
             ? throw new FileNotFoundException(
                 $"{command.Program} cannot be run: {result.Error.Trim()}",
                 command.Program
             )
             : result;
+
+        void OnOutput() => silence.CancelAfter(command.Limits.Silence);
     }
 
-    private static ProcessStartInfo StartInfo(ChildCommand command)
+    private static async Task<ProcessStartInfo> StartInfoAsync(ChildCommand command)
     {
         var limits = command.Limits;
         var info = new ProcessStartInfo("setsid")
@@ -108,7 +129,7 @@ internal static class ChildProcess
         string[] arguments =
         [
             "nice",
-            "--adjustment=10",
+            string.Create(CultureInfo.InvariantCulture, $"--adjustment={command.Niceness}"),
             "setpriv",
             "--pdeathsig=KILL",
             "--no-new-privs",
@@ -118,6 +139,9 @@ internal static class ChildProcess
             Limit("fsize", limits.FileSize),
             Limit("nofile", limits.OpenFiles),
             Limit("core", 0),
+            .. command.Sandboxed && await Sandbox.Works
+                ? Sandbox.Around(command.Directory, limits.Processes)
+                : Array.Empty<string>(),
             command.Program,
             .. command.Arguments,
         ];
@@ -139,12 +163,15 @@ internal static class ChildProcess
     }
 
     /// <summary>Reads to the end, so that the writer never waits for us, and keeps the beginning.</summary>
-    private static async Task<string> CaptureAsync(StreamReader reader, int characters)
+    private static async Task<string> CaptureAsync(StreamReader reader, int characters, Action onOutput)
     {
         var kept = new StringBuilder();
         var buffer = new char[4096];
         while (await reader.ReadAsync(buffer) is > 0 and var read)
+        {
+            onOutput();
             kept.Append(buffer, 0, Math.Min(read, characters - kept.Length));
+        }
         return kept.ToString();
     }
 

@@ -1,13 +1,101 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using InstaSlice.Infrastructure.Processes;
 
 namespace InstaSlice.Tests.Infrastructure;
 
-public sealed class ChildProcessTests : IDisposable
+/// <summary>In a sandbox, where the machine has one; everything must hold without as well.</summary>
+public sealed class SandboxedChildProcessTests() : ChildProcessTests(sandboxed: true)
+{
+    [Fact]
+    public async Task It_sees_no_file_but_the_systems_and_its_own()
+    {
+        var secret = Path.Combine(Path.GetTempPath(), $"instaslice-test-{Guid.NewGuid():N}");
+        await File.WriteAllTextAsync(secret, "secret", TestContext.Current.CancellationToken);
+        try
+        {
+            var result = await Shell($"cat {secret}; cat /etc/passwd; ls /root /home /proc; exit 0");
+            Assert.Equal(await Sandbox.Works, result.Output.Length == 0);
+        }
+        finally
+        {
+            File.Delete(secret);
+        }
+    }
+
+    [Fact]
+    public async Task It_writes_nowhere_but_in_its_own_directory()
+    {
+        var elsewhere = $"instaslice-test-{Guid.NewGuid():N}";
+        string[] places = ["/", "/usr/", "/usr/local/", "/etc/", "/dev/", Path.GetTempPath()];
+        try
+        {
+            var result = await Shell(
+                $"for place in {string.Join(' ', places)}; do echo x > ${{place}}{elsewhere} && echo $place; done; echo y > here"
+            );
+            Assert.Equal(
+                "y\n",
+                await File.ReadAllTextAsync(InDirectory("here"), TestContext.Current.CancellationToken)
+            );
+            if (await Sandbox.Works)
+                Assert.Equal("", result.Output);
+        }
+        finally
+        {
+            foreach (var place in places)
+                File.Delete(place + elsewhere);
+        }
+    }
+
+    [Fact]
+    public async Task It_reaches_no_network()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var result = await Run(
+            new ChildCommand("ffprobe", ["-v", "error", $"tcp://127.0.0.1:{port}?timeout=1000000"], InDirectory())
+        );
+        Assert.False(result.Succeeded);
+        Assert.Equal(await Sandbox.Works, !listener.Pending());
+    }
+
+    [Fact]
+    public async Task It_may_have_so_many_threads_and_processes()
+    {
+        var result = await Shell("ulimit -p", new ChildLimits { Processes = 17 });
+        Assert.Equal(
+            await Sandbox.Works ? "17" : "unlimited",
+            await Sandbox.Works ? result.Output.Trim() : "unlimited"
+        );
+    }
+
+    [Fact]
+    public async Task What_leaves_its_group_ends_with_it_too()
+    {
+        if (!await Sandbox.Works)
+            return;
+        var result = await Shell($"setsid {Sleep} >/dev/null 2>&1 & exit 0");
+        Assert.True(result.Succeeded);
+        await AssertAllGone();
+    }
+}
+
+public sealed class LimitedChildProcessTests() : ChildProcessTests(sandboxed: false);
+
+public abstract class ChildProcessTests(bool sandboxed) : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("instaslice-test-").FullName;
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
+    /// <summary>A process that is known among all others by its argument.</summary>
+    protected string Sleep { get; } = $"sleep 100.{Random.Shared.NextInt64(1_000_000_000, 9_999_999_999)}";
+
+    public void Dispose()
+    {
+        Directory.Delete(_directory, recursive: true);
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task It_tells_how_it_ended_and_what_it_said()
@@ -22,7 +110,7 @@ public sealed class ChildProcessTests : IDisposable
         Environment.SetEnvironmentVariable("INSTASLICE_TEST_SECRET", "secret");
         var result = await Run(new ChildCommand("env", [], _directory));
         var names = result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=')[0]);
-        Assert.Equal(["HOME", "LC_ALL", "PATH", "TMPDIR"], names.Order(StringComparer.Ordinal));
+        Assert.Equal(["HOME", "LC_ALL", "PATH", "TMPDIR"], names.Except(["PWD"]).Order(StringComparer.Ordinal));
         Assert.Contains($"HOME={_directory}\n", result.Output, StringComparison.Ordinal);
         Assert.Equal(_directory + "\n", (await Shell("pwd")).Output);
     }
@@ -57,7 +145,7 @@ public sealed class ChildProcessTests : IDisposable
         Assert.Equal("292968\n7\n1954\n20\n0\n", result.Output);
 
         var large = await Run(
-            new ChildCommand("dd", ["if=/dev/zero", "of=large", "bs=1M", "count=2"], _directory) { Limits = limits }
+            new ChildCommand("dd", ["if=/dev/urandom", "of=large", "bs=1M", "count=2"], _directory) { Limits = limits }
         );
         Assert.True(large.ExceededLimit);
         var busy = await Shell("while :; do :; done", new ChildLimits { Cpu = TimeSpan.FromSeconds(1) });
@@ -67,37 +155,55 @@ public sealed class ChildProcessTests : IDisposable
     [Fact]
     public async Task Running_out_of_time_ends_it_and_what_it_started()
     {
-        var result = await Shell(
-            "sleep 100 & echo $!; wait",
-            new ChildLimits { WallClock = TimeSpan.FromSeconds(0.5) }
-        );
+        var result = await Shell($"{Sleep} & wait", new ChildLimits { WallClock = TimeSpan.FromSeconds(0.5) });
         Assert.True(result is { TimedOut: true, ExceededLimit: true, Succeeded: false });
-        await AssertGone(result.Output);
+        await AssertAllGone();
+    }
+
+    [Fact]
+    public async Task One_that_is_stopped_is_out_of_time_as_soon_as_it_should_have_said_something()
+    {
+        var result = await Shell(
+            $"{Sleep} & for i in 1 2 3 4 5 6; do echo $i; sleep 0.2; done; kill -STOP $! $$",
+            new ChildLimits { Silence = TimeSpan.FromSeconds(1) }
+        );
+        Assert.True(result is { TimedOut: true, Succeeded: false, Output: "1\n2\n3\n4\n5\n6\n" });
+        await AssertAllGone();
     }
 
     [Fact]
     public async Task What_it_leaves_behind_ends_with_it()
     {
-        var result = await Shell("sleep 100 & echo $!");
+        var result = await Shell($"{Sleep} &");
         Assert.True(result.Succeeded);
         Assert.True(result.Elapsed < TimeSpan.FromSeconds(10));
-        await AssertGone(result.Output);
+        await AssertAllGone();
     }
 
-    [Fact]
-    public async Task Cancelling_ends_it_and_what_it_started()
+    [Theory]
+    [InlineData("wait")]
+    [InlineData("kill -STOP $! $$")]
+    public async Task Cancelling_ends_it_and_what_it_started(string then)
     {
         using var cancelled = new CancellationTokenSource();
         var run = ChildProcess.RunAsync(
-            new ChildCommand("sh", ["-c", "sleep 100 & echo $! > child; wait"], _directory),
+            new ChildCommand("sh", ["-c", $"{Sleep} & echo > begun; {then}"], _directory) { Sandboxed = sandboxed },
             cancelled.Token
         );
-        var child = Path.Combine(_directory, "child");
-        while (!File.Exists(child) || new FileInfo(child).Length == 0)
+        while (!File.Exists(InDirectory("begun")))
             await Task.Delay(10, TestContext.Current.CancellationToken);
+        Assert.NotEqual(0, Running());
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
-        await AssertGone(await File.ReadAllTextAsync(child, TestContext.Current.CancellationToken));
+        await AssertAllGone();
+    }
+
+    [Fact]
+    public async Task Killed_by_somebody_it_has_failed_and_what_it_started_ends()
+    {
+        var result = await Shell($"{Sleep} & kill -KILL $$");
+        Assert.Equal((137, false), (result.ExitCode, result.Succeeded));
+        await AssertAllGone();
     }
 
     [Fact]
@@ -108,10 +214,14 @@ public sealed class ChildProcessTests : IDisposable
             using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(delay));
             var start = Stopwatch.GetTimestamp();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-                ChildProcess.RunAsync(new ChildCommand("sleep", ["100"], _directory), cancelled.Token)
+                ChildProcess.RunAsync(
+                    new ChildCommand("sleep", Sleep.Split(' ')[1..], _directory) { Sandboxed = sandboxed },
+                    cancelled.Token
+                )
             );
             Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(5));
         }
+        await AssertAllGone();
     }
 
     [Fact]
@@ -128,29 +238,36 @@ public sealed class ChildProcessTests : IDisposable
     public async Task A_program_that_is_not_installed_is_our_fault() =>
         await Assert.ThrowsAsync<FileNotFoundException>(() => Run(new ChildCommand("no-such-program", [], _directory)));
 
-    private Task<ChildResult> Shell(string script, ChildLimits? limits = null) =>
+    protected string InDirectory(string name = "") => Path.Combine(_directory, name);
+
+    private protected Task<ChildResult> Shell(string script, ChildLimits? limits = null) =>
         Run(new ChildCommand("sh", ["-c", script], _directory) { Limits = limits ?? new ChildLimits() });
 
-    private static Task<ChildResult> Run(ChildCommand command) =>
-        ChildProcess.RunAsync(command, TestContext.Current.CancellationToken);
+    private protected Task<ChildResult> Run(ChildCommand command) =>
+        ChildProcess.RunAsync(command with { Sandboxed = sandboxed }, TestContext.Current.CancellationToken);
 
-    /// <summary>Gone, or dead and waiting to be reaped by whoever inherited it.</summary>
-    private static async Task AssertGone(string processId)
+    protected async Task AssertAllGone()
     {
-        var status = $"/proc/{int.Parse(processId, CultureInfo.InvariantCulture)}/stat";
-        for (var tries = 0; tries < 100; tries++)
-        {
-            try
-            {
-                if ((await File.ReadAllTextAsync(status)).Contains(") Z ", StringComparison.Ordinal))
-                    return;
-            }
-            catch (IOException)
-            {
-                return;
-            }
+        for (var tries = 0; tries < 100 && Running() > 0; tries++)
             await Task.Delay(20);
-        }
-        Assert.Fail("The process is still there.");
+        Assert.Equal(0, Running());
     }
+
+    /// <summary>How many are there; what is dead and not yet reaped has no command line.</summary>
+    private int Running() =>
+        Directory
+            .EnumerateDirectories("/proc")
+            .Where(process => Path.GetFileName(process).All(char.IsAsciiDigit))
+            .Count(process =>
+            {
+                try
+                {
+                    return File.ReadAllText(Path.Combine(process, "cmdline"))
+                        .Contains(Sleep[6..], StringComparison.Ordinal);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                {
+                    return false;
+                }
+            });
 }
