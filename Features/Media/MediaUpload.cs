@@ -15,7 +15,7 @@ namespace InstaSlice.Features.Media;
 internal sealed class MediaUpload
 {
     public const int MaximumRequestBytes = MaximumFileBytes + (64 * 1024);
-    private const int MaximumFileBytes = 20 * 1024 * 1024;
+    public const int MaximumFileBytes = 20 * 1024 * 1024;
     private const int MaximumAltText = 1500;
     private const int MaximumParts = 8;
 
@@ -87,7 +87,7 @@ internal sealed class MediaUpload
         return (upload, null);
     }
 
-    private static MediaRefused TooLarge { get; } =
+    public static MediaRefused TooLarge { get; } =
         new(
             MediaRefused.TooLarge,
             $"An image may have {MaximumFileBytes / 1024 / 1024} MiB, and nothing else in the request more than a few lines."
@@ -123,7 +123,10 @@ internal sealed class MediaUpload
         CancellationToken cancel
     )
     {
-        if (NameOf(disposition) is not { } name)
+        var given = disposition.FileNameStar.HasValue
+            ? disposition.FileNameStar
+            : HeaderUtilities.RemoveQuotes(disposition.FileName);
+        if (NameOf(given.Value ?? "") is not { } name)
             return new InvalidRequest("file", "The file's name leads out of its directory, or has control characters.");
         FileName = name;
         await using var file = new FileStream(
@@ -160,26 +163,31 @@ internal sealed class MediaUpload
         if (read == buffer.Length)
             return new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.");
         _parts.AppendData(buffer, 0, read);
+        (AltText, var refusal) = AltTextOf(buffer.AsSpan(0, read));
+        return refusal;
+    }
+
+    /// <summary>The text as it is kept, or why it is refused.</summary>
+    public static (string, InvalidRequest?) AltTextOf(ReadOnlySpan<byte> bytes)
+    {
         try
         {
-            AltText = Text.Clean(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(buffer, 0, read));
+            var text = Text.Clean(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes));
+            return Text.Length(text) <= MaximumAltText
+                ? (text, null)
+                : ("", new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters."));
         }
         catch (Exception e) when (e is FormatException or DecoderFallbackException)
         {
-            return new InvalidRequest("altText", e is FormatException ? e.Message : "The text is not valid Unicode.");
+            var why = e is FormatException ? e.Message : "The text is not valid Unicode.";
+            return ("", new InvalidRequest("altText", why));
         }
-        return Text.Length(AltText) > MaximumAltText
-            ? new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.")
-            : null;
     }
 
     /// <summary>The last part of the name (some browsers send a whole path); null where somebody is up to something.</summary>
-    private static string? NameOf(ContentDispositionHeaderValue disposition)
+    public static string? NameOf(string given)
     {
-        var given = disposition.FileNameStar.HasValue
-            ? disposition.FileNameStar
-            : HeaderUtilities.RemoveQuotes(disposition.FileName);
-        var path = (given.Value ?? "").Split('/', '\\');
+        var path = given.Split('/', '\\');
         if (path.Contains("..") || path.Any(part => part.Any(char.IsControl)))
             return null;
         var name = string.Concat(path[^1].Where(c => !char.IsSurrogate(c)));
