@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
@@ -36,15 +37,15 @@ internal static class CreateUpload
     /// Begins a resumable upload by the tus protocol (https://tus.io/protocols/resumable-upload), of a file that <c>POST /v1/media</c>
     /// would take. The request may bring the first piece of it along. It expires after 24 hours, and 20 may be unfinished at a time.
     /// </summary>
-    /// <param name="length">How many bytes the file has.</param>
-    /// <param name="metadata">
-    /// Of the keys, <c>filename</c> and <c>altText</c> are looked at. What the file is, its bytes say.
-    /// </param>
     public static async Task<Outcome> Handle(
         HttpContext context,
         TusVersion _,
-        [FromHeader(Name = Tus.LengthHeader)] string? length,
-        [FromHeader(Name = Tus.MetadataHeader)] string? metadata,
+        [FromHeader(Name = Tus.LengthHeader), Description("How many bytes the file has.")] string? length,
+        [
+            FromHeader(Name = Tus.MetadataHeader),
+            Description("Of the keys, `filename` and `altText` are looked at. What the file is, its bytes say.")
+        ]
+            string? metadata,
         IdempotencyKey key,
         Viewer viewer,
         UploadIntake intake,

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -11,14 +12,17 @@ internal static class ResumeUpload
     /// Takes the next piece of a file. What arrived of it is kept also where the connection breaks, unless the piece has a checksum. The
     /// last one makes the medium, which <c>Content-Location</c> then names; if the file is refused for what it holds, the upload is gone.
     /// </summary>
-    /// <param name="offset">Where the piece begins: what <c>HEAD</c> answered last.</param>
-    /// <param name="checksum">An algorithm (<c>sha1</c> or <c>sha256</c>), a blank, and the piece's hash in Base64.</param>
     public static async Task<Results<PieceKept, InvalidRequest, Missing, MediaRefused, UploadRefused>> Handle(
         HttpContext context,
         TusVersion _,
         Id id,
-        [FromHeader(Name = Tus.OffsetHeader)] string? offset,
-        [FromHeader(Name = Tus.ChecksumHeader)] string? checksum,
+        [FromHeader(Name = Tus.OffsetHeader), Description("Where the piece begins: what `HEAD` answered last.")]
+            string? offset,
+        [
+            FromHeader(Name = Tus.ChecksumHeader),
+            Description("`sha1` or `sha256`, a blank, and the piece's hash in Base64.")
+        ]
+            string? checksum,
         Viewer viewer,
         UploadIntake intake,
         CancellationToken cancel
