@@ -47,6 +47,7 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
         "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muted_id = @id limit 500)",
         "delete from comments where id in (select id from comments where author_id = @id order by id limit 100)",
         "delete from posts where id in (select id from posts where author_id = @id order by id limit 10)",
+        "delete from uploads where id in (select id from uploads where owner_id = @id order by id limit 100)",
         "delete from media where id in (select id from media where owner_id = @id and post_id is null order by id limit 100)",
         "delete from sessions where profile_id = @id and ended_at < now() - interval '20 minutes'",
     ];

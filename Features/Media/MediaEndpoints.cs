@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.OpenApi;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
@@ -13,9 +14,25 @@ public static class MediaEndpoints
             .MapPost("", UploadMedia.Handle)
             .WithMetadata(new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes))
             .WithMetadata(new AcceptsMetadata(["multipart/form-data"], typeof(UploadMediaForm)));
+        MapUploads(media.MapGroup("/uploads"));
         media.MapGet("/{id:id}", GetMedia.Handle).AllowAnonymous();
         media.MapPatch("/{id:id}", EditMedia.Handle);
         media.MapDelete("/{id:id}", DeleteMedia.Handle);
+    }
+
+    /// <summary>The tus protocol.</summary>
+    private static void MapUploads(RouteGroupBuilder uploads)
+    {
+        var piece = new RequestSizeLimitAttribute(UploadIntake.MaximumBytes);
+        string[] options = [HttpMethods.Options];
+        uploads.MapMethods("", options, DescribeUploads.Handle).AllowAnonymous();
+        uploads.MapMethods("/{id:id}", options, DescribeUploads.Handle).AllowAnonymous().ExcludeFromDescription();
+        uploads.MapPost("", CreateUpload.Handle).WithMetadata(piece);
+        uploads.MapGet("/{id:id}", GetUpload.Handle);
+        uploads
+            .MapPatch("/{id:id}", ResumeUpload.Handle)
+            .WithMetadata(piece, new PieceMetadata(), new AcceptsMetadata([Tus.ContentType], typeof(Stream)));
+        uploads.MapDelete("/{id:id}", DeleteUpload.Handle);
     }
 
     public static void MapMediaFiles(this IEndpointRouteBuilder routes) =>

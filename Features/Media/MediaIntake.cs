@@ -8,9 +8,10 @@ namespace InstaSlice.Features.Media;
 
 /// <summary>A file that has arrived whole, as <see cref="ImagePipeline.Original"/> in a scratch directory.</summary>
 /// <param name="Name">What the client called it.</param>
-internal sealed record Arrival(long Owner, string AltText, string Name, long Bytes, byte[] Sha256);
+/// <param name="Upload">The resumable upload that it arrived by, which is finished in the statement that makes the medium, once.</param>
+internal sealed record Arrival(long Owner, string AltText, string Name, long Bytes, byte[] Sha256, long? Upload = null);
 
-/// <summary>What became of it: a medium, or a refusal; neither where its owner is gone.</summary>
+/// <summary>What became of it: a medium, or a refusal; neither where its owner is gone, or its upload is gone or finished.</summary>
 internal readonly record struct Taken(MediaRow? Medium, MediaRefused? Refusal);
 
 /// <summary>
@@ -24,24 +25,38 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
             original_name, original_type, original_bytes, original_sha256
         """;
 
+    /// <summary>Makes two that finish one upload wait for each other; the second then sees that it is finished.</summary>
+    private const string Upload =
+        "upload as materialized (select id from uploads where id = @Upload and media_id is null for update)";
+
+    private const string IsUnfinished = "(@Upload is null or exists (select from upload))";
+
+    private const string FinishUpload = """
+        finished as (
+            update uploads u set received = length, media_id = created.id, expires_at = now() + interval '24 hours'
+            from created where u.id = @Upload)
+        """;
+
     /// <summary>Of the row that was made.</summary>
     private const string Made = $"select {MediaView.Json}::text as json, m.version, false as is_public from created m";
 
     // The same bytes of the same owner are stored once. Locked first: the second statement then sees what became of the files.
     private const string Twin = $"""
         update media_files set due_at = due_at where owner_id = @Owner and sha256 = @Sha256;
-        with created as (
+        with {Upload},
+        created as (
             insert into media ({Columns})
             select m.owner_id, m.kind, m.status, @AltText, m.width, m.height, m.duration_ms, m.blurhash, m.variants, m.avatar_variants, m.storage_key,
                 @Name, m.original_type, m.original_bytes, m.original_sha256
             from media_files files
             join media m on m.storage_key = files.storage_key
             join profiles author on author.id = m.owner_id
-            where files.owner_id = @Owner and files.sha256 = @Sha256 and {AuthorView.IsThere}
+            where files.owner_id = @Owner and files.sha256 = @Sha256 and {AuthorView.IsThere} and {IsUnfinished}
             order by m.id limit 1
             returning *),
         needed as (
             update media_files files set due_at = null from created where files.storage_key = created.storage_key),
+        {FinishUpload},
         {IdempotencyKey.Keep}
         {Made}
         """;
@@ -54,27 +69,32 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
     private const string Keep = $"""
         update media_files files set sha256 = null
         where owner_id = @Owner and sha256 = @Sha256 and not is_named(files.storage_key);
-        with created as (
+        with {Upload},
+        created as (
             insert into media ({Columns})
             select author.id, @kind, @status, @AltText, @width, @height, null, @blurhash, @variants::jsonb, null, @storageKey,
                 @Name, @originalType, @Bytes, @Sha256
-            from profiles author where author.id = @Owner and {AuthorView.IsThere}
+            from profiles author where author.id = @Owner and {AuthorView.IsThere} and {IsUnfinished}
             returning *),
         needed as (
             update media_files files set due_at = null, sha256 = @Sha256 from created where files.storage_key = created.storage_key),
         to_be_encoded as (
             insert into video_jobs (storage_key) select storage_key from created where kind = 'video'),
+        {FinishUpload},
         {IdempotencyKey.Keep}
         {Made}
         """;
 
     private const string Unneeded = "update media_files set due_at = now() where storage_key = @storageKey";
 
-    /// <param name="key">Kept in the statement that makes the medium; the caller runs this within <see cref="IdempotencyKey.OnceAsync"/>.</param>
+    /// <param name="key">
+    /// Kept in the statement that makes the medium; the caller runs this within <see cref="IdempotencyKey.OnceAsync"/>. Null where an
+    /// upload sees to it that it happens once.
+    /// </param>
     public async Task<Taken> TakeAsync(
         Arrival arrival,
         ScratchDirectory scratch,
-        IdempotencyKey key,
+        IdempotencyKey? key,
         CancellationToken cancel
     )
     {
@@ -102,7 +122,7 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
         };
     }
 
-    private Task<MediaRow?> TwinAsync(Arrival arrival, IdempotencyKey key, CancellationToken cancel) =>
+    private Task<MediaRow?> TwinAsync(Arrival arrival, IdempotencyKey? key, CancellationToken cancel) =>
         db.FirstAsync<MediaRow>(
             Twin,
             new
@@ -111,9 +131,10 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
                 arrival.Sha256,
                 arrival.AltText,
                 arrival.Name,
-                key.Caller,
-                key.Key,
-                key.RequestHash,
+                arrival.Upload,
+                key?.Caller,
+                key?.Key,
+                key?.RequestHash,
             },
             cancel
         );
@@ -124,7 +145,7 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
         string originalType,
         ImageReady? image,
         StoredFile[] files,
-        IdempotencyKey key,
+        IdempotencyKey? key,
         CancellationToken cancel
     )
     {
@@ -179,9 +200,10 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
                 variants = StoredVariant.Json(image?.Variants ?? []),
                 storageKey,
                 originalType,
-                key.Caller,
-                key.Key,
-                key.RequestHash,
+                arrival.Upload,
+                key?.Caller,
+                key?.Key,
+                key?.RequestHash,
             };
     }
 }

@@ -11,9 +11,11 @@ public static class MediaSetup
         builder.Services.AddSingleton(new DiskStore(Path.Combine(directory, "media")));
         builder.Services.AddSingleton<FileStores>();
         builder.Services.AddSingleton(new ScratchSpace(Path.Combine(directory, "uploads")));
+        builder.Services.AddSingleton(new PartialFiles(Path.Combine(directory, "resumable")));
         builder.Services.AddSingleton<ImagePipeline>();
         builder.Services.AddSingleton<VideoPipeline>();
         builder.Services.AddSingleton<MediaIntake>();
+        builder.Services.AddSingleton<UploadIntake>();
         builder.Services.AddSingleton<MediaUrls>();
         builder.Services.AddHostedService<SweepMedia>();
         builder.Services.AddHostedService<EncodeVideos>();

@@ -14,8 +14,8 @@ namespace InstaSlice.Features.Media;
 /// <remarks>https://www.rfc-editor.org/rfc/rfc7578</remarks>
 internal sealed class MediaUpload
 {
+    public const int MaximumVideoBytes = 200 * 1024 * 1024;
     public const int MaximumRequestBytes = MaximumVideoBytes + (64 * 1024);
-    private const int MaximumVideoBytes = 200 * 1024 * 1024;
     private const int MaximumImageBytes = 20 * 1024 * 1024;
     private const int MaximumAltText = 1500;
     private const int MaximumParts = 8;
@@ -88,7 +88,7 @@ internal sealed class MediaUpload
         return (upload, null);
     }
 
-    private static MediaRefused TooLarge { get; } =
+    public static MediaRefused TooLarge { get; } =
         new(
             MediaRefused.TooLarge,
             $"An image may have {MaximumImageBytes / 1024 / 1024} MiB, a video {MaximumVideoBytes / 1024 / 1024}, and nothing else in the request more than a few lines."
@@ -124,7 +124,10 @@ internal sealed class MediaUpload
         CancellationToken cancel
     )
     {
-        if (NameOf(disposition) is not { } name)
+        var given = disposition.FileNameStar.HasValue
+            ? disposition.FileNameStar
+            : HeaderUtilities.RemoveQuotes(disposition.FileName);
+        if (NameOf(given.Value ?? "") is not { } name)
             return new InvalidRequest("file", "The file's name leads out of its directory, or has control characters.");
         FileName = name;
         await using var file = new FileStream(
@@ -135,17 +138,17 @@ internal sealed class MediaUpload
             bufferSize: 0
         );
         var buffer = new byte[64 * 1024];
-        var maximum = MaximumImageBytes;
+        int? maximum = null;
         while (
             await part.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancel)
                 is > 0
                     and var read
         )
         {
-            if (Bytes == 0 && VideoFile.Sniff(buffer.AsSpan(0, read)) is not null)
-                maximum = MaximumVideoBytes;
-            else if (Bytes == 0 && ImageHeader.Sniff(buffer.AsSpan(0, read)) is null)
-                return MediaRefused.Of(ImagePipeline.TypeUnsupported);
+            if (Bytes == 0)
+                maximum = MaximumOf(buffer.AsSpan(0, read));
+            if (maximum is null)
+                break;
             Bytes += read;
             if (Bytes > maximum)
                 return TooLarge;
@@ -157,6 +160,12 @@ internal sealed class MediaUpload
         return Bytes == 0 ? MediaRefused.Of(ImagePipeline.TypeUnsupported) : null;
     }
 
+    /// <summary>So many bytes a file may have that begins so; null where it is of no type that is taken.</summary>
+    public static int? MaximumOf(ReadOnlySpan<byte> start) =>
+        VideoFile.Sniff(start) is not null ? MaximumVideoBytes
+        : ImageHeader.Sniff(start) is not null ? MaximumImageBytes
+        : null;
+
     private async Task<IResult?> TakeAltTextAsync(MultipartSection part, CancellationToken cancel)
     {
         var buffer = new byte[RequestBody.MaximumBytes];
@@ -164,26 +173,31 @@ internal sealed class MediaUpload
         if (read == buffer.Length)
             return new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.");
         _parts.AppendData(buffer, 0, read);
+        (AltText, var refusal) = AltTextOf(buffer.AsSpan(0, read));
+        return refusal;
+    }
+
+    /// <summary>The text as it is kept, or why it is refused.</summary>
+    public static (string, InvalidRequest?) AltTextOf(ReadOnlySpan<byte> bytes)
+    {
         try
         {
-            AltText = Text.Clean(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(buffer, 0, read));
+            var text = Text.Clean(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes));
+            return Text.Length(text) <= MaximumAltText
+                ? (text, null)
+                : ("", new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters."));
         }
         catch (Exception e) when (e is FormatException or DecoderFallbackException)
         {
-            return new InvalidRequest("altText", e is FormatException ? e.Message : "The text is not valid Unicode.");
+            var why = e is FormatException ? e.Message : "The text is not valid Unicode.";
+            return ("", new InvalidRequest("altText", why));
         }
-        return Text.Length(AltText) > MaximumAltText
-            ? new InvalidRequest("altText", $"Must have at most {MaximumAltText} characters.")
-            : null;
     }
 
     /// <summary>The last part of the name (some browsers send a whole path); null where somebody is up to something.</summary>
-    private static string? NameOf(ContentDispositionHeaderValue disposition)
+    public static string? NameOf(string given)
     {
-        var given = disposition.FileNameStar.HasValue
-            ? disposition.FileNameStar
-            : HeaderUtilities.RemoveQuotes(disposition.FileName);
-        var path = (given.Value ?? "").Split('/', '\\');
+        var path = given.Split('/', '\\');
         if (path.Contains("..") || path.Any(part => part.Any(char.IsControl)))
             return null;
         var name = string.Concat(path[^1].Where(c => !char.IsSurrogate(c)));

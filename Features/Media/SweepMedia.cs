@@ -14,6 +14,7 @@ internal sealed partial class SweepMedia(
     DiskStore disk,
     FileStores stores,
     ScratchSpace scratch,
+    PartialFiles partial,
     ILogger<SweepMedia> log
 ) : BackgroundService
 {
@@ -46,6 +47,15 @@ internal sealed partial class SweepMedia(
 
     private const string Done = "delete from media_files where storage_key = @StorageKey";
 
+    // Finished ones too: their client has heard of the medium long ago.
+    private const string Expired = "delete from uploads where expires_at <= now()";
+
+    // A file is made after its row, so one without a row is not wanted any more; nor is one whose bytes have become a medium.
+    private const string Unwanted = """
+        select id from unnest(@ids::bigint[]) id
+        where not exists (select from uploads where uploads.id = id.id and media_id is null)
+        """;
+
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     /// <summary>Longer than any upload is under way.</summary>
@@ -59,7 +69,10 @@ internal sealed partial class SweepMedia(
             try
             {
                 if (round % 30 == 0)
+                {
                     await RemoveUnusedAsync(stoppingToken);
+                    await RemoveUploadsAsync(stoppingToken);
+                }
                 await RemoveFilesAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -97,6 +110,15 @@ internal sealed partial class SweepMedia(
         );
         if (media + directories + keys > 0)
             LogRemoved(media, directories, keys);
+    }
+
+    /// <summary>Uploads whose time has run out, and files of uploads that are no more.</summary>
+    public async Task RemoveUploadsAsync(CancellationToken cancel)
+    {
+        await db.ExecuteAsync(Expired, null, cancel);
+        foreach (var ids in partial.List().Chunk(1000))
+        foreach (var id in await db.ListAsync<long>(Unwanted, new { ids }, cancel))
+            partial.Delete(id);
     }
 
     [LoggerMessage(

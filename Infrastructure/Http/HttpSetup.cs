@@ -40,6 +40,7 @@ public static class HttpSetup
                         "Range",
                         RequestId.Header
                     )
+                    .WithHeaders(Tus.RequestHeaders)
                     .WithExposedHeaders(
                         "Accept-Ranges",
                         "Allow",
@@ -54,6 +55,7 @@ public static class HttpSetup
                         "WWW-Authenticate",
                         RequestId.Header
                     )
+                    .WithExposedHeaders(Tus.AnswerHeaders)
                     .SetPreflightMaxAge(TimeSpan.FromHours(1))
             )
         );
@@ -68,6 +70,7 @@ public static class HttpSetup
         app.Use(SetHeadersAsync);
         app.UseMiddleware<ErrorBoundary>();
         app.Use(DescribeBareStatusAsync);
+        app.Use(Tus.SpeakAsync);
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
         app.UseCors();
@@ -109,7 +112,10 @@ public static class HttpSetup
     {
         var isHead = HttpMethods.IsHead(context.Request.Method);
         if (isHead)
+        {
             context.Request.Method = HttpMethods.Get;
+            context.Features.Set(new HeadAsGet());
+        }
         try
         {
             await next(context);
@@ -127,3 +133,6 @@ public static class HttpSetup
         }
     }
 }
+
+/// <summary>Marks a HEAD that is answered as a GET, for where the two differ in more than the body.</summary>
+public sealed class HeadAsGet;

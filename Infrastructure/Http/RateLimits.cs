@@ -16,6 +16,9 @@ public sealed class RateLimits : IDisposable
     private readonly Policy _writes = new("writes", 1200);
     private readonly Policy _signUps = new("sign-ups", 300);
 
+    // Pieces of a file, of a mebibyte each for instance: as many as a fast line brings, and none at the expense of other writes.
+    private readonly Policy _pieces = new("pieces", 6000);
+
     /// <summary>Lets a request through and says what is left, or refuses it.</summary>
     public async Task LimitAsync(HttpContext context, RequestDelegate next)
     {
@@ -53,6 +56,7 @@ public sealed class RateLimits : IDisposable
         _reads.Limiter.Dispose();
         _writes.Limiter.Dispose();
         _signUps.Limiter.Dispose();
+        _pieces.Limiter.Dispose();
     }
 
     private Policy? PolicyOf(HttpContext context)
@@ -62,7 +66,10 @@ public sealed class RateLimits : IDisposable
             return null;
         if (HttpMethods.IsGet(request.Method) || HttpMethods.IsOptions(request.Method))
             return _reads;
-        return context.GetEndpoint()?.Metadata.GetMetadata<SignUpMetadata>() is not null ? _signUps : _writes;
+        var metadata = context.GetEndpoint()?.Metadata;
+        return metadata?.GetMetadata<SignUpMetadata>() is not null ? _signUps
+            : metadata?.GetMetadata<PieceMetadata>() is not null ? _pieces
+            : _writes;
     }
 
     /// <summary>A bucket of a minute's permits that refills all the time, so that nobody waits for a minute to end.</summary>
@@ -87,3 +94,6 @@ public sealed class RateLimits : IDisposable
 
 /// <summary>Marks the call that makes an account.</summary>
 public sealed class SignUpMetadata;
+
+/// <summary>Marks the call that takes a piece of a file.</summary>
+public sealed class PieceMetadata;

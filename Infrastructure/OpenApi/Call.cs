@@ -14,8 +14,10 @@ internal sealed class Call(ApiDescription description)
     /// <summary>The use case: the name of its file and its class.</summary>
     public string Name => Handler.DeclaringType!.Name;
 
+    public string? HttpMethod => description.HttpMethod;
+
     /// <summary>Is it the look at one thing, which has an ETag?</summary>
-    public bool IsConditional => description.HttpMethod == HttpMethods.Get && (Returns(typeof(Resource<>)) || IsFile);
+    public bool IsConditional => HttpMethod == HttpMethods.Get && (Returns(typeof(Resource<>)) || IsFile);
 
     /// <summary>Does it answer with bytes, of which ranges can be asked for?</summary>
     public bool IsFile => Returns(typeof(FileResource));

@@ -20,9 +20,13 @@ internal static class Conventions
     public const string IfNoneMatch = "IfNoneMatch";
     public const string Limit = "Limit";
     public const string Range = "Range";
+    public const string TusResumable = "TusResumable";
 
     public const string AcceptRanges = "Accept-Ranges";
     public const string ContentRange = "Content-Range";
+
+    /// <summary>What the answers of resumable uploads tell of one.</summary>
+    public static readonly string[] Upload = [Tus.OffsetHeader, Tus.ExpiresHeader, "Content-Location"];
 
     /// <summary>What is left, in responses of limited calls.</summary>
     public static readonly string[] RateLimits = ["RateLimit", "RateLimit-Policy"];
@@ -57,6 +61,10 @@ internal static class Conventions
             (Replayed, "`true` where the Idempotency-Key was seen before: nothing was made anew.", Text()),
             (RetryAfter, "Seconds to wait.", Number(minimum: 1)),
             (WwwAuthenticate, "`Bearer`.", Text()),
+            (Tus.ResumableHeader, "The version of the tus protocol.", Text()),
+            (Tus.OffsetHeader, "So many bytes have arrived and are kept.", Number(minimum: 0)),
+            (Tus.ExpiresHeader, "When an unfinished upload is given up.", Text()),
+            ("Content-Location", "Of a finished upload: where its medium is.", Text("uri-reference")),
             (RequestId.Header, "The request's own, if that was sane, or one that the logs know it by.", Text()),
             (RateLimits[0], "Where calls are limited: how many more may be made, and in how many seconds.", Text()),
             (RateLimits[1], "Where calls are limited: how many may be made, and in how many seconds.", Text()),
@@ -97,6 +105,14 @@ internal static class Conventions
                         MaxLength = 64,
                         Pattern = "^[ -~]+$",
                     }
+                )
+            ),
+            (
+                TusResumable,
+                InHeader(
+                    Tus.ResumableHeader,
+                    "The version of the tus protocol; a plain `GET` need not name one.",
+                    new() { Type = JsonSchemaType.String, Enum = [JsonValue.Create(Tus.Version)] }
                 )
             ),
             (IfMatch, InHeader("If-Match", "An `ETag`: change the thing only if nobody has edited it since.")),

@@ -66,6 +66,8 @@ internal static partial class Operations
             Add(Conventions.Limit, Conventions.Cursor);
         if (call.Takes<IdempotencyKey>())
             Add(Conventions.IdempotencyKey);
+        if (call.Takes<TusVersion>())
+            Add(Conventions.TusResumable);
         if (call.Takes<IfMatch>())
             Add(Conventions.IfMatch);
         if (call.IsConditional)
@@ -116,6 +118,11 @@ internal static partial class Operations
                 yield return Conventions.ETag;
             if (call.IsFile && status != "304")
                 yield return Conventions.AcceptRanges;
+            if (call.Takes<TusVersion>())
+                yield return Tus.ResumableHeader;
+            if (call.Takes<TusVersion>() && call.HttpMethod != HttpMethods.Delete)
+                foreach (var name in Conventions.Upload)
+                    yield return name;
             if (status == "206")
                 yield return Conventions.ContentRange;
             if (status == "200" && call.Returns(typeof(PageResult<>)))

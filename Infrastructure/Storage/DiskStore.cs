@@ -126,7 +126,7 @@ public sealed class DiskStore(string root) : IFileStore
     private string DirectoryOf(string key) => Path.GetDirectoryName(PathOf(key, "original"))!;
 
     /// <summary>Makes the names in a directory durable. .NET opens files only, so the handle comes from the C library.</summary>
-    private static void FlushDirectory(string path)
+    internal static void FlushDirectory(string path)
     {
         using var handle = new SafeFileHandle(Open(path, flags: 0), ownsHandle: true);
         if (handle.IsInvalid)

@@ -22,6 +22,16 @@ public sealed class CorsTests(Service service) : ServiceTest(service)
         "RateLimit-Policy",
         "Retry-After",
         "WWW-Authenticate",
+        "Content-Location",
+        "Tus-Resumable",
+        "Tus-Version",
+        "Tus-Extension",
+        "Tus-Max-Size",
+        "Tus-Checksum-Algorithm",
+        "Upload-Expires",
+        "Upload-Length",
+        "Upload-Metadata",
+        "Upload-Offset",
         "X-Request-Id",
     ];
 
@@ -64,6 +74,9 @@ public sealed class CorsTests(Service service) : ServiceTest(service)
     [InlineData("GET", "Authorization, If-None-Match")]
     [InlineData("POST", "Authorization, Content-Type, Idempotency-Key")]
     [InlineData("PUT", "Authorization")]
+    [InlineData("POST", "Authorization, Tus-Resumable, Upload-Length, Upload-Metadata")]
+    [InlineData("PATCH", "Tus-Resumable, Upload-Offset, Upload-Checksum, Content-Type, X-HTTP-Method-Override")]
+    [InlineData("HEAD", "Authorization, Tus-Resumable")]
     [InlineData("PATCH", "Authorization, Content-Type, If-Match")]
     [InlineData("DELETE", "Authorization, X-Request-Id")]
     public async Task A_preflight_allows_what_the_contract_uses(string method, string headers)

@@ -29,6 +29,8 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         "GET /v1/profiles/{username}/followers",
         "GET /v1/profiles/{username}/following",
         "GET /v1/profiles/{username}/posts",
+        "OPTIONS /v1/media/uploads",
+        "OPTIONS /v1/media/uploads/{id}",
         "POST /v1/accounts",
         "POST /v1/sessions",
         "POST /v1/sessions/refresh",
@@ -64,7 +66,7 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         {
             var badKey = ("Idempotency-Key", new string('x', 65));
             // That the type of a body is a wrong one is found out while routing.
-            var body = pattern == "/v1/media" ? null : "[";
+            var body = pattern is "/v1/media" or "/v1/media/uploads/{id}" ? null : "[";
 
             var reply = await Anonymous.SendAsync(new HttpMethod(method), PathOf(pattern) + "?limit=0", body, badKey);
 

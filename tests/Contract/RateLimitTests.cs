@@ -57,6 +57,8 @@ public sealed class RateLimitTests(Service service) : ServiceTest(service)
     [InlineData("HEAD", "/v1/profiles/nobody", "reads")]
     [InlineData("PUT", "/v1/posts/1/like", "writes")]
     [InlineData("POST", "/v1/accounts", "sign-ups")]
+    [InlineData("POST", "/v1/media/uploads", "writes")]
+    [InlineData("PATCH", "/v1/media/uploads/1", "pieces")]
     [InlineData("POST", "/v1/accounts/", "sign-ups")]
     public async Task Reads_writes_and_sign_ups_are_limited_apart(string method, string path, string policy)
     {

@@ -15,6 +15,7 @@ internal static partial class Statements
         ["ProfileView.SelectOwn"] = "wants the CTE page",
         ["AuthorListView.Select"] = "wants the CTEs target and page",
         ["SessionView.Select"] = "wants the CTEs page and session",
+        ["UploadView.Select"] = "wants the CTE page",
         ["MediaIntake.Made"] = "wants the CTE created",
     };
 

@@ -26,6 +26,11 @@ select lpad(to_hex(i), 32, '0'), 1 + (i * 7919) % 100000, 'disk', sha256(int8sen
 from generate_series(1::bigint, 1000000) i;
 insert into video_jobs (storage_key, due_at) select lpad(to_hex(i), 32, '0'), now() + i * interval '1 second' from generate_series(1::bigint, 1000000) i;
 
+insert into uploads (id, owner_id, length, received, file_name, alt_text, media_id, expires_at)
+select i, 1 + (i * 7919) % 100000, 1000, case when i % 10 > 0 then 1000 else 999 end, '', '', case when i % 10 > 0 then i end,
+    now() + i * interval '86400 microseconds'
+from generate_series(1::bigint, 1000000) i;
+
 insert into comments (id, post_id, parent_id, author_id, text)
 select i, 1 + i / 10, case when i % 10 > 6 then i - i % 10 end, 1 + (i * 104729) % 500000, 'comment ' || i from generate_series(1::bigint, 1000000) i;
 insert into comment_counters (comment_id) select i from generate_series(1::bigint, 1000000) i;
