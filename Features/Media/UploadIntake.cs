@@ -229,13 +229,15 @@ internal sealed partial class UploadIntake(
         /// <param name="before">How far the file went when it was looked at last.</param>
         private async Task<MediaRefused?> JudgeAsync(long before, CancellationToken cancel)
         {
-            var telling = Math.Min(VideoFile.SniffedBytes, upload.Length);
-            if (before >= telling || _end < telling)
+            var telling = (int)Math.Min(VideoFile.SniffedBytes, upload.Length);
+            if (before >= telling)
                 return null;
-            var start = new byte[telling];
+            var start = new byte[Math.Min(telling, _end)];
             await file.ReadAsync(start, 0, cancel);
-            return MediaUpload.MaximumOf(start) is not { } maximum ? MediaRefused.Of(ImagePipeline.TypeUnsupported)
-                : upload.Length > maximum ? MediaUpload.TooLarge
+            if (MediaUpload.MaximumOf(start) is { } maximum)
+                return upload.Length > maximum ? MediaUpload.TooLarge : null;
+            return start.Length == telling || !VideoFile.MayBegin(start) && start.Length >= ImageHeader.SniffedBytes
+                ? MediaRefused.Of(ImagePipeline.TypeUnsupported)
                 : null;
         }
 

@@ -18,11 +18,13 @@ internal static class VideoFile
 
     private const int SegmentIdBytes = 4;
 
+    private static ReadOnlySpan<byte> Ebml => [0x1A, 0x45, 0xDF, 0xA3];
+
     /// <summary>The type by the first bytes, or null where it is none that is taken.</summary>
     public static string? Sniff(ReadOnlySpan<byte> start)
     {
-        if (start is [0x1A, 0x45, 0xDF, 0xA3, ..])
-            return IsWebM(start[4..]) ? WebM : null;
+        if (start.StartsWith(Ebml))
+            return IsWebM(start[Ebml.Length..]) ? WebM : null;
         if (start.Length < 12)
             return null;
         var size = BinaryPrimitives.ReadUInt32BigEndian(start);
@@ -39,6 +41,9 @@ internal static class VideoFile
             || type.SequenceEqual("pnot"u8);
         return isOld && size is 0 or 1 or >= 8 ? QuickTime : null;
     }
+
+    /// <summary>Whether more bytes may yet make it a video: WebM says what it is only further on.</summary>
+    public static bool MayBegin(ReadOnlySpan<byte> start) => start.StartsWith(Ebml);
 
     public static string? SniffFile(string path)
     {
