@@ -59,6 +59,47 @@ internal static class VideoFile
         return contentType == WebM ? IsSegmentCutOff(file) : IsBoxCutOff(file);
     }
 
+    /// <summary>
+    /// Makes free space of the list of metadata that ffmpeg leaves in an MP4 of its own even where it is empty. By then the length of a
+    /// box is ffmpeg's, and can be believed.
+    /// </summary>
+    public static void FreeUserData(string path)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        foreach (var movie in Boxes(file, 0, RandomAccess.GetLength(file), "moov"u8.ToArray()))
+        foreach (var userData in Boxes(file, movie.Start + 8, movie.End, "udta"u8.ToArray()))
+        {
+            // Its contents too: what is free is still there to be read.
+            RandomAccess.Write(file, "free"u8, userData.Start + 4);
+            RandomAccess.Write(file, new byte[userData.End - userData.Start - 8], userData.Start + 8);
+        }
+    }
+
+    private static IEnumerable<(long Start, long End)> Boxes(
+        Microsoft.Win32.SafeHandles.SafeFileHandle file,
+        long at,
+        long end,
+        byte[] type
+    )
+    {
+        var head = new byte[16];
+        while (at + 8 <= end && RandomAccess.Read(file, head, at) >= 8)
+        {
+            long size = BinaryPrimitives.ReadUInt32BigEndian(head);
+            size = size switch
+            {
+                0 => end - at,
+                1 => BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(8)),
+                _ => size,
+            };
+            if (size < 8)
+                yield break;
+            if (head.AsSpan(4, 4).SequenceEqual(type))
+                yield return (at, at + size);
+            at += size;
+        }
+    }
+
     /// <summary>There are dozens of brands of video, and cameras with their own; what else begins so is known.</summary>
     private static string? TypeOfBrand(ReadOnlySpan<byte> brand)
     {

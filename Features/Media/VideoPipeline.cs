@@ -146,6 +146,7 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
         var encoded = await RunAsync("ffmpeg", EncodeArguments(source, picture), Encoding, scratch, cancellationToken);
         if (FaultOf(encoded) is { } encodeFault)
             return encodeFault;
+        VideoFile.FreeUserData(scratch.File(Video));
         var (writtenFault, written) = await ProbeAsync(VideoFile.Mp4, Video, scratch, cancellationToken);
         if (writtenFault is not null)
             return writtenFault is VideoRefused ? NoPicture : writtenFault;

@@ -150,13 +150,9 @@ public sealed class VideoPipelineTests : IDisposable
             Assert.Equal(0, Count(served, Encoding.Latin1.GetBytes(text)));
         string[] gone = ["uuid", "tmcd", "gmhd", "tref", "chap"];
         Assert.DoesNotContain(Boxes(served), box => gone.Contains(box.Split('/')[^1]));
-        // ffmpeg always writes this one; there is nothing in its list.
-        Assert.Equal(
-            ["moov/udta", "moov/udta/meta"],
-            Boxes(served).Where(box => box.Contains("udta", StringComparison.Ordinal))
-        );
-        Assert.Equal(1, Count(served, "meta"u8));
-        Assert.Equal(1, Count(served, "\0\0\0\x08ilst"u8));
+        // ffmpeg leaves one even where it is empty.
+        Assert.Equal([], Boxes(served).Where(box => box.Contains("udta", StringComparison.Ordinal)));
+        Assert.Equal(0, Count(served, "meta"u8));
         Assert.Equal(2, Boxes(served).Count(box => box == "moov/trak"));
         foreach (var times in new[] { "moov/mvhd", "moov/trak/tkhd", "moov/trak/mdia/mdhd" })
             Assert.All(served.AsSpan(Find(served, times), 12)[4..].ToArray(), b => Assert.Equal(0, b));
