@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Security.Cryptography;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
@@ -176,53 +178,69 @@ internal sealed partial class UploadIntake(
             CancellationToken cancel
         )
         {
-            using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping, cancel);
-            var watch = WatchAsync(isSaved: checksum is null, context, ending);
+            var body = context.Request.BodyReader;
+            using var ended = new CancellationTokenSource();
+            using var onStop = stopping.Register(body.CancelPendingRead);
+            var watch = WatchAsync(isSaved: checksum is null, context, ended.Token);
             var isKept = false;
             try
             {
-                var refusal = await CopyAsync(context.Request.Body, checksum, ending.Token);
+                var refusal = await CopyAsync(body, checksum, cancel);
                 isKept = refusal is null;
                 return refusal;
             }
-            catch (OperationCanceledException) when (IsGone)
-            {
-                return null;
-            }
-            catch (Exception e)
+            catch
             {
                 // What has arrived is kept, but of a checksum's bytes all or nothing.
                 isKept = checksum is null;
-                if (e is OperationCanceledException && stopping.IsCancellationRequested)
-                    throw new UnavailableException("The service stops.", e);
                 throw;
             }
             finally
             {
-                await ending.CancelAsync();
+                await ended.CancelAsync();
                 await watch;
                 if (isKept && !IsGone)
                     await SaveAsync();
             }
         }
 
-        private async Task<IResult?> CopyAsync(Stream body, UploadChecksum? checksum, CancellationToken cancel)
+        private async Task<IResult?> CopyAsync(PipeReader body, UploadChecksum? checksum, CancellationToken cancel)
         {
-            var buffer = new byte[BufferBytes];
-            while (await body.ReadAsync(buffer, cancel) is > 0 and var read)
+            for (var isWhole = false; !isWhole; )
             {
-                if (read > upload.Length - _end)
-                    return UploadRefused.TooLong;
-                await file.WriteAsync(buffer.AsMemory(0, read), _end, CancellationToken.None);
-                checksum?.Append(buffer.AsSpan(0, read));
-                var before = _end;
-                Volatile.Write(ref _end, _end + read);
-                if (checksum is null && await JudgeAsync(before, cancel) is { } refused)
-                    return refused;
+                var arrived = await body.ReadAsync(cancel);
+                try
+                {
+                    if (arrived.IsCanceled)
+                        return IsGone ? null : throw new UnavailableException("The service stops.");
+                    if (arrived.Buffer.Length > upload.Length - _end)
+                        return UploadRefused.TooLong;
+                    var before = _end;
+                    await WriteAsync(arrived.Buffer, checksum);
+                    if (checksum is null && await JudgeAsync(before, cancel) is { } refused)
+                        return refused;
+                    isWhole = arrived.IsCompleted;
+                }
+                finally
+                {
+                    body.AdvanceTo(arrived.Buffer.End);
+                }
             }
             if (checksum is null)
                 return null;
             return checksum.IsRight() ? await JudgeAsync(upload.Received, cancel) : UploadRefused.Mismatch;
+        }
+
+        private async Task WriteAsync(ReadOnlySequence<byte> bytes, UploadChecksum? checksum)
+        {
+            var parts = new List<ReadOnlyMemory<byte>>();
+            foreach (var part in bytes)
+            {
+                parts.Add(part);
+                checksum?.Append(part.Span);
+            }
+            await file.WriteAsync(parts, _end);
+            Volatile.Write(ref _end, _end + bytes.Length);
         }
 
         /// <summary>Refuses what is of no known type, or too large for its type, as soon as the first bytes tell.</summary>
@@ -242,13 +260,13 @@ internal sealed partial class UploadIntake(
         }
 
         /// <summary>Saves now and then, and ends what nobody sends to or wants any more.</summary>
-        private async Task WatchAsync(bool isSaved, HttpContext context, CancellationTokenSource ending)
+        private async Task WatchAsync(bool isSaved, HttpContext context, CancellationToken ended)
         {
             using var timer = new PeriodicTimer(SaveInterval);
             var (last, silent) = (End, 0);
             try
             {
-                while (await timer.WaitForNextTickAsync(ending.Token))
+                while (await timer.WaitForNextTickAsync(ended))
                 {
                     silent = End == last ? silent + 1 : 0;
                     last = End;
@@ -257,10 +275,10 @@ internal sealed partial class UploadIntake(
                     if (isSaved)
                         await TryToSaveAsync();
                     if (IsGone)
-                        await ending.CancelAsync();
+                        context.Request.BodyReader.CancelPendingRead();
                 }
             }
-            catch (OperationCanceledException) when (ending.IsCancellationRequested)
+            catch (OperationCanceledException) when (ended.IsCancellationRequested)
             {
                 // The piece has ended.
             }

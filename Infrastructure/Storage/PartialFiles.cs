@@ -69,8 +69,8 @@ internal sealed class PartialFile(SafeFileHandle handle, string directory) : IDi
 
     public void Truncate(long length) => RandomAccess.SetLength(handle, length);
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancel) =>
-        RandomAccess.WriteAsync(handle, bytes, offset, cancel);
+    public ValueTask WriteAsync(IReadOnlyList<ReadOnlyMemory<byte>> parts, long offset) =>
+        RandomAccess.WriteAsync(handle, parts, offset);
 
     public ValueTask<int> ReadAsync(Memory<byte> bytes, long offset, CancellationToken cancel) =>
         RandomAccess.ReadAsync(handle, bytes, offset, cancel);

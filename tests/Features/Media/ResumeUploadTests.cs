@@ -92,6 +92,7 @@ public sealed class ResumeUploadTests(Service service) : UploadTest(service)
         using var silent = await ConnectAsync();
         await silent.SendAsync(HeadOf(owner, upload, 0, file.Length), Cancel);
         await silent.SendAsync(file.AsMemory(0, 100), Cancel);
+        await EventuallyAsync(async () => await OffsetAsync(owner, upload) == 100, "Nothing was kept.");
 
         await Eventually.TrueAsync(
             async () => (await SendAsync(owner, upload, 100, file[100..])).Status == HttpStatusCode.NoContent,
