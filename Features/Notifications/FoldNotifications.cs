@@ -112,8 +112,9 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
                 set number = excluded.number, actor_id = excluded.actor_id, created_at = excluded.created_at
             returning 1),
         gone as (
-            delete from notification_outbox o using batch b
-            where o.position = b.position and not exists (select from busy where busy.position = b.position)
+            -- As an array: a join might read all of a table whose statistics are from when it was empty, again and again.
+            delete from notification_outbox
+            where position = any(array(select position from batch except select position from busy))
             returning 1)
         select (select count(*)::integer from gone) as gone,
             case when exists (select from told) then pg_notify('{Channel}', '')::text end as told
