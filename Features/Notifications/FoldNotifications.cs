@@ -21,8 +21,9 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
     private const int BatchSize = 500;
 
     // A statement of its own: what comes after it sees all that whoever was let in before has committed.
+    // What the planner thinks the fold to cost may be worth a compilation each time, and never is.
     private const string Lead = """
-        select set_config('instaslice.folds', pg_try_advisory_xact_lock(1313821769)::text, true)
+        select set_config('instaslice.folds', pg_try_advisory_xact_lock(1313821769)::text, true), set_config('jit', 'off', true)
         """;
 
     /// <summary>What the views ask of the viewer, here asked of each recipient.</summary>
