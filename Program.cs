@@ -5,6 +5,7 @@ using InstaSlice.Features.Follows;
 using InstaSlice.Features.Likes;
 using InstaSlice.Features.Media;
 using InstaSlice.Features.Mutes;
+using InstaSlice.Features.Notifications;
 using InstaSlice.Features.Posts;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Features.Reports;
@@ -29,6 +30,7 @@ builder.AddAuth();
 builder.AddApiDocument();
 builder.AddAccounts();
 builder.AddMedia();
+builder.AddNotifications();
 
 var app = builder.Build();
 app.UseHttp();
@@ -48,6 +50,7 @@ v1.MapComments();
 v1.MapLikes();
 v1.MapSaves();
 v1.MapReports();
+v1.MapNotifications();
 
 return await app.RunAsync(
     args,

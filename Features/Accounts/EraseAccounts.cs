@@ -38,6 +38,15 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
             """,
         "delete from reports where id in (select id from reports where reporter_id = @id order by id limit 500)",
         "delete from reports where id in (select id from reports where profile_id = @id order by id limit 500)",
+        "delete from notifications where (recipient_id, number) in (select recipient_id, number from notifications where recipient_id = @id limit 500)",
+        // Likes are one entry for all who like, in which this one was the last.
+        """
+            update notifications set actor_id = null where (recipient_id, number) in (
+                select recipient_id, number from notifications
+                where actor_id = @id and kind in ('post_like', 'comment_like') limit 500)
+            """,
+        "delete from notifications where (recipient_id, number) in (select recipient_id, number from notifications where actor_id = @id limit 500)",
+        "delete from inboxes where profile_id = @id",
         "delete from saves where (profile_id, post_id) in (select profile_id, post_id from saves where profile_id = @id limit 500)",
         "delete from follows where (follower_id, followee_id) in (select follower_id, followee_id from follows where follower_id = @id limit 500)",
         "delete from follows where (follower_id, followee_id) in (select follower_id, followee_id from follows where followee_id = @id limit 500)",

@@ -29,8 +29,8 @@ internal static class CreateComment
             where c.id = @parentId and c.post_id = @postId
             for key share of root),
         page as (
-            insert into comments as c (post_id, parent_id, author_id, text)
-            select target.id, thread.id, @viewer, @text
+            insert into comments as c (post_id, parent_id, author_id, text, mentions)
+            select target.id, thread.id, @viewer, @text, @mentions
             from target left join thread on true
             where (@parentId::bigint is null or thread.id is not null)
               and exists (select from profiles author where author.id = @viewer and {AuthorView.IsThere})
@@ -40,13 +40,15 @@ internal static class CreateComment
             update post_counters set comment_count = comment_count + 1 from page where post_counters.post_id = page.post_id),
         counted_in_thread as (
             update comment_counters set reply_count = reply_count + 1 from page where comment_id = page.parent_id),
+        told as (
+            insert into notification_outbox (kind, actor_id, subject_id, answered_id) select 'comment', @viewer, id, @parentId from page),
         created as (select id from page),
         {IdempotencyKey.Keep}
         {CommentView.Select}
         """;
 
     /// <summary>Comments on a post, or replies to a comment of it: there is one level of replies, so a reply to a reply joins its thread.</summary>
-    public static async Task<Results<NewResource<Comment>, Missing, IdempotencyKeyReused>> Handle(
+    public static async Task<Results<NewResource<Comment>, InvalidRequest, Missing, IdempotencyKeyReused>> Handle(
         Id id,
         CreateCommentRequest request,
         IdempotencyKey key,
@@ -55,7 +57,10 @@ internal static class CreateComment
         CancellationToken cancel
     )
     {
-        return await key.OnceAsync<Results<NewResource<Comment>, Missing, IdempotencyKeyReused>>(
+        var mentions = Mentions.In(request.Text);
+        if (Mentions.Problem(mentions, "text") is { } problem)
+            return problem;
+        return await key.OnceAsync<Results<NewResource<Comment>, InvalidRequest, Missing, IdempotencyKeyReused>>(
             db,
             async () =>
             {
@@ -65,6 +70,7 @@ internal static class CreateComment
                     parentId = request.ParentId?.Value,
                     viewer = viewer.Id,
                     text = request.Text,
+                    mentions,
                     key.Caller,
                     key.Key,
                     key.RequestHash,

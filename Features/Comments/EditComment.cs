@@ -1,3 +1,4 @@
+using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -18,14 +19,17 @@ internal static class EditComment
             where c.id = @id and {CommentView.ParentIsThere}
             for no key update of c),
         page as (
-            update comments c set text = @text, edited_at = now(), version = version + 1
+            update comments c set text = @text, mentions = @mentions, edited_at = now(), version = version + 1
             from seen where c.id = seen.id and seen.own and seen.matched
-            returning {CommentView.Columns})
+            returning {CommentView.Columns}),
+        told as (
+            insert into notification_outbox (kind, actor_id, subject_id)
+            select 'comment_mention', @viewer, id from page where cardinality(@mentions) > 0)
         select seen.own, seen.matched, shown.* from seen left join ({CommentView.Select}) shown on true
         """;
 
     /// <summary>Its author changes a comment's text.</summary>
-    public static async Task<Results<Resource<Comment>, Forbidden, Missing, PreconditionFailed>> Handle(
+    public static async Task<Results<Resource<Comment>, InvalidRequest, Forbidden, Missing, PreconditionFailed>> Handle(
         Id id,
         EditCommentRequest request,
         IfMatch ifMatch,
@@ -34,12 +38,16 @@ internal static class EditComment
         CancellationToken cancel
     )
     {
+        var mentions = Mentions.In(request.Text);
+        if (Mentions.Problem(mentions, "text") is { } problem)
+            return problem;
         var args = new
         {
             id = id.Value,
             viewer = viewer.Id,
             versions = ifMatch.Versions,
             text = request.Text,
+            mentions,
         };
         return await db.FirstAsync<Outcome, CommentRow>(Sql, args, "id", cancel) switch
         {

@@ -18,7 +18,9 @@ internal static class AcceptFollowRequest
             for no key update of f),
         added as (
             update follows f set accepted = true, created_at = clock_timestamp() from request r
-            where f.follower_id = r.follower_id and f.followee_id = r.followee_id and not r.accepted)
+            where f.follower_id = r.follower_id and f.followee_id = r.followee_id and not r.accepted
+            returning f.follower_id),
+        told as (insert into notification_outbox (kind, actor_id, subject_id) select 'follow_accepted', @viewer, follower_id from added)
         select follower_id from request
         """;
 

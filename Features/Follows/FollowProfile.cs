@@ -25,7 +25,10 @@ internal static class FollowProfile
             from judged join profiles author on author.id = @viewer and {AuthorView.IsThere}
             where not judged.own
             on conflict do nothing
-            returning accepted)
+            returning followee_id, accepted),
+        told as (
+            insert into notification_outbox (kind, actor_id, subject_id)
+            select case when accepted then 'follow' else 'follow_request' end, @viewer, followee_id from added)
         select judged.own, coalesce((select accepted from added), f.accepted or not judged.is_private, not judged.is_private) as accepted
         from judged left join follows f on f.follower_id = @viewer and f.followee_id = judged.id
         """;

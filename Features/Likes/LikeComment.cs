@@ -23,7 +23,8 @@ internal static class LikeComment
             returning comment_id),
         counted as (
             update comment_counters set like_count = like_count + 1 from added where comment_counters.comment_id = added.comment_id
-            returning like_count)
+            returning like_count),
+        told as (insert into notification_outbox (kind, actor_id, subject_id) select 'comment_like', @viewer, comment_id from added)
         select coalesce((select like_count from counted), counters.like_count) as like_count
         from target join comment_counters counters on counters.comment_id = target.id
         """;

@@ -22,7 +22,8 @@ internal static class LikePost
             returning post_id),
         counted as (
             update post_counters set like_count = like_count + 1 from added where post_counters.post_id = added.post_id
-            returning like_count)
+            returning like_count),
+        told as (insert into notification_outbox (kind, actor_id, subject_id) select 'post_like', @viewer, post_id from added)
         select coalesce((select like_count from counted), counters.like_count) as like_count
         from target join post_counters counters on counters.post_id = target.id
         """;

@@ -1,23 +1,18 @@
 using System.Text;
-using System.Text.RegularExpressions;
 using InstaSlice.Infrastructure.Http;
 
 namespace InstaSlice.Features.Posts;
 
 /// <summary>A caption, and what it points at: hashtags and mentioned names, each once, in the order in which they stand.</summary>
-internal sealed partial class Caption
+internal sealed class Caption
 {
     private const int MaximumTags = 30;
-    private const int MaximumMentions = 20;
 
     public Caption(string text)
     {
         Text = text;
         Tags = FindTags(text);
-        Mentions =
-        [
-            .. Mention().Matches(text).Select(match => match.Groups["name"].Value.ToLowerInvariant()).Distinct(),
-        ];
+        Mentions = Profiles.Mentions.In(text);
     }
 
     public string Text { get; }
@@ -30,10 +25,9 @@ internal sealed partial class Caption
 
     /// <summary>What is wrong with it; null if nothing is.</summary>
     public InvalidRequest? Problem =>
-        Tags.Length > MaximumTags ? new("caption", $"Holds {Tags.Length} tags; at most {MaximumTags} are allowed.")
-        : Mentions.Length > MaximumMentions
-            ? new("caption", $"Mentions {Mentions.Length} profiles; at most {MaximumMentions} are allowed.")
-        : null;
+        Tags.Length > MaximumTags
+            ? new("caption", $"Holds {Tags.Length} tags; at most {MaximumTags} are allowed.")
+            : Profiles.Mentions.Problem(Mentions, "caption");
 
     /// <summary>
     /// Hashtag identifiers of UAX 31 (D2): a start character that follows no continue character, then continue characters.
@@ -151,11 +145,4 @@ internal sealed partial class Caption
                 or 0x3299
                 or (>= 0x1F000 and <= 0x1FAFF)
                 or (>= 0x1FC00 and <= 0x1FFFD);
-
-    /// <summary>A name after an @ that no letter, digit or other @ stands before, without the full stop that ends a sentence.</summary>
-    [GeneratedRegex(
-        @"(?<![\w@.])@(?<name>[a-z0-9_]([a-z0-9_]|\.(?=[a-z0-9_])){0,29})(?![a-z0-9_])",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture
-    )]
-    private static partial Regex Mention();
 }

@@ -35,6 +35,9 @@ internal static class CreatePost
         counters as (insert into post_counters (post_id) select id from page),
         counted as (
             update profile_counters set post_count = post_count + 1 from page where profile_id = page.author_id),
+        told as (
+            insert into notification_outbox (kind, actor_id, subject_id)
+            select 'post_mention', @viewer, id from page where cardinality(page.mentions) > 0),
         created as (select id from page),
         {IdempotencyKey.Keep}
         {PostView.Select}

@@ -23,6 +23,9 @@ internal static class EditPost
             update posts p set caption = @caption, tags = @tags, mentions = @mentions, edited_at = now(), version = version + 1
             from seen where p.id = seen.id and seen.own and seen.matched
             returning {PostView.Columns}),
+        told as (
+            insert into notification_outbox (kind, actor_id, subject_id)
+            select 'post_mention', @viewer, id from page where cardinality(page.mentions) > 0),
         {PostView.MediaOfPage}
         select seen.own, seen.matched, shown.* from seen left join ({PostView.Select}) shown on true
         """;

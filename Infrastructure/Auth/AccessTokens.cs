@@ -45,6 +45,11 @@ public sealed class AccessTokens(Keys keys, TimeProvider clock)
             && (notBefore is not { } start || now >= start - parameters.ClockSkew),
     };
 
+    /// <summary>From when on the access token that a request came with, and was let in by, is refused.</summary>
+    public static DateTime EndOf(HttpContext context) =>
+        new JsonWebToken(context.Request.Headers.Authorization.ToString()["Bearer ".Length..].Trim()).ValidTo
+        + ClockSkew;
+
     public string Issue(Viewer viewer)
     {
         var now = clock.GetUtcNow().UtcDateTime;

@@ -48,6 +48,9 @@ public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider cloc
         return await db.FirstAsync<bool?>(One, new { sessionId }, cancel) ?? true;
     }
 
+    /// <summary>For who asks again and again: false may be news of yesterday while the database is away.</summary>
+    public bool IsKnownToHaveEnded(long sessionId) => _ended.ContainsKey(sessionId);
+
     /// <summary>On the instance that ends it, a session is over from the next request on.</summary>
     public void End(IEnumerable<long> sessionIds)
     {

@@ -57,6 +57,31 @@ public static class Sql
             )
         ).AsList();
 
+    /// <summary>The rows of one statement, each cut in three; the second and third part are null where an outer join found nothing.</summary>
+    public static async Task<List<(TFirst, TSecond?, TThird?)>> ListAsync<TFirst, TSecond, TThird>(
+        this NpgsqlDataSource db,
+        string sql,
+        object? args,
+        string splitOn,
+        CancellationToken cancel
+    )
+        where TSecond : class
+        where TThird : class =>
+        (
+            await db.RunAsync(
+                sql,
+                args,
+                null,
+                (connection, command) =>
+                    connection.QueryAsync<TFirst, TSecond?, TThird?, (TFirst, TSecond?, TThird?)>(
+                        command,
+                        (first, second, third) => (first, second, third),
+                        splitOn
+                    ),
+                cancel
+            )
+        ).AsList();
+
     /// <summary>The first row, or default where there is none: most often "not found".</summary>
     /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
     public static Task<T?> FirstAsync<T>(

@@ -37,6 +37,7 @@ public static class HttpSetup
                         "Idempotency-Key",
                         "If-Match",
                         "If-None-Match",
+                        "Last-Event-ID",
                         "Range",
                         RequestId.Header
                     )

@@ -20,8 +20,14 @@ public sealed partial class Draining(
     private static readonly TimeSpan AtMost = TimeSpan.FromSeconds(20);
 
     private readonly List<PosixSignalRegistration> _signals = [];
+    private readonly CancellationTokenSource _begun = CancellationTokenSource.CreateLinkedTokenSource(
+        lifetime.ApplicationStopping
+    );
     private int _underWay;
     private int _draining;
+
+    /// <summary>Cancelled when draining begins, for what would else never finish.</summary>
+    public CancellationToken Begun => _begun.Token;
 
     /// <summary>No new work should be sent here.</summary>
     public bool IsDraining => Volatile.Read(ref _draining) == 1 || lifetime.ApplicationStopping.IsCancellationRequested;
@@ -56,7 +62,11 @@ public sealed partial class Draining(
         }
     }
 
-    public void Dispose() => _signals.ForEach(signal => signal.Dispose());
+    public void Dispose()
+    {
+        _signals.ForEach(signal => signal.Dispose());
+        _begun.Dispose();
+    }
 
     private void OnSignal(PosixSignalContext signal)
     {
@@ -70,6 +80,7 @@ public sealed partial class Draining(
     private async Task DrainAsync(PosixSignal signal)
     {
         LogDraining(signal, Volatile.Read(ref _underWay));
+        await _begun.CancelAsync();
         var start = TimeProvider.System.GetTimestamp();
         TimeSpan waited;
         do

@@ -15,6 +15,7 @@ public sealed partial class DependencyTests
     {
         ["AccountsCommand"] = "an operator who removes a reported profile suspends its account",
         ["MediaUrls"] = "everything that shows a medium or an avatar has to say where its bytes are",
+        ["Mentions"] = "a caption and a comment mention by one rule",
     };
 
     private static readonly Source[] Sources =

@@ -61,6 +61,23 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
     }
 
     [Fact]
+    public async Task Who_listens_to_events_is_let_go_at_once()
+    {
+        var process = await StartAsync();
+        var nina = await process.SignUpAsync("nina");
+        using var events = await EventClient.OpenAsync(process.Address, nina);
+
+        process.Terminate();
+
+        Assert.Null(await events.NextAsync());
+        Assert.Equal(0, await process.ExitAsync());
+        // An end like any other's: logged as one request, which did not fail.
+        var logged = Assert.Single(process.Events, logged => (string?)logged["Route"] == "/v1/events");
+        Assert.Equal(200, (int)logged["StatusCode"]!);
+        Assert.DoesNotContain(process.Events, logged => (string?)logged["@l"] is "Error" or "Fatal" or "Warning");
+    }
+
+    [Fact]
     public async Task A_second_signal_does_not_wait_for_the_requests_under_way()
     {
         var process = await StartAsync();

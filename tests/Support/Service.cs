@@ -64,6 +64,8 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync();
+        // Nobody folds notifications meanwhile, whose rows refer to what goes.
+        await connection.ExecuteAsync("select pg_advisory_lock(1313821769)");
         _respawner ??= await Respawner.CreateAsync(
             connection,
             new RespawnerOptions
@@ -74,6 +76,7 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
             }
         );
         await _respawner.ResetAsync(connection);
+        await connection.ExecuteAsync("select pg_advisory_unlock(1313821769)");
     }
 
     /// <summary>Looks into the database, past the service.</summary>

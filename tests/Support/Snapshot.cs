@@ -12,6 +12,11 @@ internal static class Snapshot
 
     public static async Task<string> TakeAsync(Service service)
     {
+        // What was done before is folded into notifications in the background.
+        await Eventually.TrueAsync(
+            () => service.QueryAsync<bool>("select not exists (select from notification_outbox)"),
+            "the outbox was empty"
+        );
         var tables = await service.QueryAsync<string>(OneTableEach);
         return await service.QueryAsync<string>(
             $"select string_agg(line, e'\\n' order by line) from ({tables}) tables"

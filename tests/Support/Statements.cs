@@ -16,6 +16,7 @@ internal static partial class Statements
         ["AuthorListView.Select"] = "wants the CTEs target and page",
         ["SessionView.Select"] = "wants the CTEs page and session",
         ["UploadView.Select"] = "wants the CTE page",
+        ["NotificationView.Select"] = "wants the CTE entries",
         ["MediaIntake.Made"] = "wants the CTE created",
     };
 

@@ -51,6 +51,14 @@ select i, 1 + i % 300000, 'post', i, 'spam', case when i % 1000 = 0 then 'open' 
 insert into saves (profile_id, post_id, created_at)
 select 1 + i / 20, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
 
+insert into notification_outbox (kind, actor_id, subject_id)
+select 'post_like', 1 + (i * 7919) % 999983, i from generate_series(1::bigint, 1000000) i;
+insert into inboxes (profile_id, last_number) select i, 1000 from generate_series(1::bigint, 1000000) i;
+insert into notifications (recipient_id, number, kind, post_id, comment_id, actor_id, created_at)
+select 1 + i / 20, 1 + i % 20, (array['post_like', 'comment', 'follow'])[1 + i % 3], case when i % 3 < 2 then i end,
+    case when i % 3 = 1 then i end, 100001 + (i * 7919) % 899981, now() - i * interval '8 seconds'
+from generate_series(1::bigint, 1000000) i;
+
 insert into idempotency_keys (caller, key, request_hash, status, resource_id, created_at)
 select (i % 10000)::text, 'key ' || i, sha256('x'), 201, i, now() - i * interval '86500 microseconds' from generate_series(1::bigint, 1000000) i;
 
