@@ -2,6 +2,9 @@ namespace InstaSlice.Features.Accounts;
 
 public static class AccountsSetup
 {
-    public static void AddAccounts(this WebApplicationBuilder builder) =>
+    public static void AddAccounts(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ExportLimits>();
         builder.Services.AddHostedService<EraseAccounts>();
+    }
 }

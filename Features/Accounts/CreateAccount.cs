@@ -26,7 +26,7 @@ internal static class CreateAccount
         {IdempotencyKey.Keep}
         select session.id as session_id, page.id, page.username, page.display_name, page.avatar_media_id, page.bio, page.website,
             page.is_private, page.created_at, page.version, 0 as post_count, 0 as follower_count, 0 as following_count,
-            {ProfileView.OwnRelation}
+            null as avatar_variants, {ProfileView.OwnRelation}
         from page, session
         """;
 

@@ -1,3 +1,4 @@
+using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
@@ -9,18 +10,24 @@ namespace InstaSlice.Features.Media;
 internal static class GetMediaFile
 {
     private const string Sql = $"""
-        select files.store, files.storage_key, file."contentType" as content_type, file.sha256, {MediaView.IsPublic} or shown.as_avatar as is_public
+        select files.store, files.storage_key, file.name, file."contentType" as content_type, file.sha256,
+            shown.as_avatar or {MediaView.IsPublic} as is_public
         from media m
         join media_files files on files.storage_key = m.storage_key
         join profiles author on author.id = m.owner_id
-        cross join lateral jsonb_to_recordset(m.variants) as file (name text, "contentType" text, sha256 text)
-        cross join lateral (select @variant = 'small' and author.avatar_media_id = m.id as as_avatar) shown
-        where m.id = @id and file.name = @variant and author.visible and ({MediaView.IsVisible} or shown.as_avatar)
+        cross join lateral (
+            select @variant like 'avatar.%' as as_avatar,
+                -- One that was chosen before there were squares shows as it is.
+                case when m.avatar_variants is null and @variant = 'avatar.small' then 'small' else @variant end as name) shown
+        cross join lateral jsonb_to_recordset(m.variants || coalesce(m.avatar_variants, '[]'))
+            as file (name text, "contentType" text, sha256 text)
+        where m.id = @id and file.name = shown.name
+            and case when shown.as_avatar then {AuthorView.IsThere} and author.avatar_media_id = m.id else {MediaView.IsVisible} end
         """;
 
     /// <summary>
     /// The bytes, by the same rule as the post that they are on, decided anew at each request. What everyone may see has one URL that
-    /// stays; anything else is reached only through a URL that the API signed for one viewer.
+    /// stays; anything else is reached only through a URL that the API signed for one viewer. An avatar is everyone's while it is one.
     /// </summary>
     public static async Task<Results<FileResource, Missing>> Handle(
         string key,
@@ -42,7 +49,7 @@ internal static class GetMediaFile
             },
             cancel
         );
-        if (row is null || await stores.Of(row.Store).OpenReadAsync(row.StorageKey, variant, cancel) is not { } file)
+        if (row is null || await stores.Of(row.Store).OpenReadAsync(row.StorageKey, row.Name, cancel) is not { } file)
             return new Missing();
 
         var headers = context.Response.Headers;
@@ -59,5 +66,12 @@ internal static class GetMediaFile
             ? (id.Value, key[(dash + 1)..])
             : (0, "");
 
-    private sealed record Row(string Store, string StorageKey, string ContentType, string Sha256, bool IsPublic);
+    private sealed record Row(
+        string Store,
+        string StorageKey,
+        string Name,
+        string ContentType,
+        string Sha256,
+        bool IsPublic
+    );
 }

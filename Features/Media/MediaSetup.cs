@@ -16,6 +16,7 @@ public static class MediaSetup
         builder.Services.AddSingleton<VideoPipeline>();
         builder.Services.AddSingleton<MediaIntake>();
         builder.Services.AddSingleton<UploadIntake>();
+        builder.Services.AddSingleton<AvatarCrops>();
         builder.Services.AddSingleton<MediaUrls>();
         builder.Services.AddHostedService<SweepMedia>();
         builder.Services.AddHostedService<EncodeVideos>();

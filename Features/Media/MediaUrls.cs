@@ -20,7 +20,8 @@ public sealed class MediaUrls(Keys keys, TimeProvider clock)
         isPublic ? Plain(mediaId, variant) : Signed(mediaId, variant, viewer);
 
     /// <summary>An avatar is as public as the profile's name.</summary>
-    public static string? OfAvatar(long? mediaId) => mediaId is { } id ? Plain(id, "small") : null;
+    public static string? OfAvatar(long? mediaId, string variant = "avatar.small") =>
+        mediaId is { } id ? Plain(id, variant) : null;
 
     /// <summary>Whom a URL was handed out to: nobody where it is unsigned, forged or past its time.</summary>
     public Viewer ViewerOf(HttpRequest request)

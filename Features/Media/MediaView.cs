@@ -51,6 +51,9 @@ internal static class MediaView
     /// <summary>Its owner's, and on a post also whoever's may see that. On no post it is its owner's alone.</summary>
     public const string IsVisible = $"(({AuthorView.IsVisible}) and (m.post_id is not null or m.owner_id = @viewer))";
 
+    /// <summary>What the names of an avatar's files begin with, which stand beside the medium's own.</summary>
+    private const string AvatarPrefix = "avatar.";
+
     private static readonly JsonSerializerOptions RowOptions = new(JsonSerializerDefaults.Web);
 
     /// <param name="json">One <see cref="Json"/>.</param>
@@ -63,6 +66,22 @@ internal static class MediaView
         JsonSerializer
             .Deserialize<List<StoredMedium>>(json, RowOptions)!
             .ConvertAll(row => ToView(row, isPublic, viewer, urls));
+
+    /// <summary>The squares of an avatar: the column <c>avatar_variants</c> of the medium; null where it has none.</summary>
+    public static IReadOnlyList<Variant> AvatarOf(long? mediaId, string? variants) =>
+        variants is null
+            ? []
+            : JsonSerializer
+                .Deserialize<List<StoredVariant>>(variants, RowOptions)!
+                .ConvertAll(file => new Variant(
+                    file.Name[AvatarPrefix.Length..],
+                    MediaUrls.OfAvatar(mediaId, file.Name)!,
+                    file.ContentType,
+                    file.Width,
+                    file.Height,
+                    file.Bytes,
+                    file.Sha256
+                ));
 
     private static Medium ToView(StoredMedium row, bool isPublic, Viewer viewer, MediaUrls urls)
     {

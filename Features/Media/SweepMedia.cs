@@ -31,7 +31,7 @@ internal sealed partial class SweepMedia(
     // While somebody works on a video he may yet write files: he gives it up first, or his lease ends.
     private const string Due = """
         with due as (
-            select storage_key from media_files files where due_at <= now()
+            select storage_key from media_files files where due_at <= now() and (held_until is null or held_until < now())
                 and not exists (
                     select from video_jobs job
                     where job.storage_key = files.storage_key and job.attempts > 0 and job.due_at > now())

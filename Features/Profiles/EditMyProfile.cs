@@ -1,3 +1,4 @@
+using InstaSlice.Features.Media;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -74,16 +75,19 @@ internal static class EditMyProfile
 
     /// <summary>
     /// Changes one's own profile. An absent member stays as it is; null clears it. Going private keeps the followers; going public
-    /// accepts all who asked to follow.
+    /// accepts all who asked to follow. A new avatar is cut into squares, where it is interesting.
     /// </summary>
     public static async Task<Results<Resource<Profile>, InvalidRequest, PreconditionFailed, Missing>> Handle(
         EditMyProfileRequest request,
         IfMatch ifMatch,
         Viewer viewer,
+        AvatarCrops crops,
         NpgsqlDataSource db,
         CancellationToken cancel
     )
     {
+        if (request.AvatarMediaId is { } avatar)
+            await crops.MakeAsync(avatar, viewer, cancel);
         var args = new
         {
             viewer = viewer.Id,

@@ -5,6 +5,7 @@ using InstaSlice.Infrastructure.Http;
 
 namespace InstaSlice.Features.Profiles;
 
+/// <param name="Avatar">Its squares: <c>large</c> (640), <c>medium</c> (320) and <c>small</c> (150). Smaller where the picture is; empty without one.</param>
 public sealed record Profile(
     Id Id,
     string Username,
@@ -17,6 +18,7 @@ public sealed record Profile(
     int PostCount,
     int FollowerCount,
     int FollowingCount,
+    IReadOnlyList<Variant> Avatar,
     ProfileViewer? Viewer
 ) : Author(Id, Username, DisplayName, AvatarUrl);
 
@@ -53,7 +55,8 @@ internal static class ProfileView
 {
     private const string Columns = """
         page.id, page.username, page.display_name, page.avatar_media_id, page.bio, page.website, page.is_private,
-            page.created_at, page.version, counters.post_count, counters.follower_count, counters.following_count
+            page.created_at, page.version, counters.post_count, counters.follower_count, counters.following_count,
+            (select m.avatar_variants::text from media m where m.id = page.avatar_media_id) as avatar_variants
         """;
 
     /// <summary>How the viewer stands to its own profile: nobody follows or blocks themselves.</summary>
@@ -85,6 +88,7 @@ internal sealed record ProfileRow(
     int PostCount,
     int FollowerCount,
     int FollowingCount,
+    string? AvatarVariants,
     bool? FollowAccepted,
     bool FollowedBy,
     bool Blocks
@@ -103,6 +107,7 @@ internal sealed record ProfileRow(
             PostCount,
             FollowerCount,
             FollowingCount,
+            MediaView.AvatarOf(AvatarMediaId, AvatarVariants),
             viewer.IsAnonymous ? null : new ProfileViewer(FollowStates.Of(FollowAccepted), FollowedBy, Blocks)
         );
 }

@@ -14,6 +14,7 @@ public sealed partial class DependencyTests
     private static readonly Dictionary<string, string> Offered = new()
     {
         ["AccountsCommand"] = "an operator who removes a reported profile suspends its account",
+        ["AvatarCrops"] = "a picture becomes squares when a profile chooses it",
         ["MediaUrls"] = "everything that shows a medium or an avatar has to say where its bytes are",
         ["Mentions"] = "a caption and a comment mention by one rule",
     };

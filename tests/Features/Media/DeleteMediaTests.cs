@@ -27,10 +27,7 @@ public sealed class DeleteMediaTests(Service service) : MediaTest(service)
     public async Task What_a_post_or_an_avatar_shows_stays()
     {
         var owner = await SignUpAsync("owner");
-        var (posted, avatar) = (
-            await Builders.AddMediaAsync(Service, owner),
-            await Builders.AddMediaAsync(Service, owner)
-        );
+        var (posted, avatar) = (await Builders.AddMediaAsync(Service, owner), await AddAsync(owner));
         var post = (await PostAsync(owner, posted)).Expect(HttpStatusCode.Created).Id;
         await owner.PatchAsync("/v1/profiles/me", new { avatarMediaId = avatar });
 

@@ -198,7 +198,7 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
     }
 
     [Fact]
-    public async Task Of_an_avatar_the_small_one_is_everyones_and_nothing_else()
+    public async Task Of_an_avatar_the_squares_are_everyones_and_nothing_else()
     {
         var owner = await SignUpAsync("owner");
         var id = await AddAsync(owner);
@@ -206,11 +206,11 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
             HttpStatusCode.OK
         );
         var url = (string)(await Anonymous.GetAsync("/v1/profiles/owner"))["avatarUrl"]!;
-        Assert.Equal($"/media/{id}-small", url);
+        Assert.Equal($"/media/{id}-avatar.small", url);
         var reply = (await Anonymous.GetAsync(url)).Expect(HttpStatusCode.OK);
         Assert.Equal("public, max-age=60", reply.Header("Cache-Control"));
-        foreach (var path in new[] { $"/media/{id}-medium", $"/media/{id}-large", $"/media/{id}-original" })
-            (await Anonymous.GetAsync(path)).Expect(HttpStatusCode.NotFound, "not_found");
+        foreach (var name in new[] { "small", "medium", "large", "original", "avatar.", "avatar.original" })
+            (await Anonymous.GetAsync($"/media/{id}-{name}")).Expect(HttpStatusCode.NotFound, "not_found");
         (await Anonymous.GetAsync($"/v1/media/{id}")).Expect(HttpStatusCode.NotFound, "not_found");
 
         await owner.PatchAsync("/v1/profiles/me", new { avatarMediaId = (string?)null });
@@ -230,7 +230,7 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
 
         await Service.ExecuteAsync($"update profiles set {mark} = now()");
 
-        foreach (var path in new[] { $"/media/{posted}-large", $"/media/{avatar}-small", signed })
+        foreach (var path in new[] { $"/media/{posted}-large", $"/media/{avatar}-avatar.small", signed })
             (await Anonymous.GetAsync(path)).Expect(HttpStatusCode.NotFound, "not_found");
         (await Anonymous.GetAsync($"/v1/media/{posted}")).Expect(HttpStatusCode.NotFound, "not_found");
     }

@@ -57,23 +57,4 @@ public sealed class EditMyProfileTests(Service service) : ServiceTest(service)
         Assert.NotNull(reply.Expect(HttpStatusCode.BadRequest, "invalid_request")["errors"]!["website"]);
         Assert.Null((string?)(await me.GetAsync("/v1/profiles/me"))["website"]);
     }
-
-    [Fact]
-    public async Task An_avatar_is_an_image_of_ones_own()
-    {
-        var me = await SignUpAsync("me.myself");
-        var other = await SignUpAsync("other");
-        var (mine, theirs) = (await Builders.AddMediaAsync(Service, me), await Builders.AddMediaAsync(Service, other));
-
-        (await me.PatchAsync("/v1/profiles/me", new { avatarMediaId = theirs, bio = "x" })).Expect(
-            HttpStatusCode.BadRequest,
-            "invalid_request"
-        );
-        var set = await me.PatchAsync("/v1/profiles/me", new { avatarMediaId = mine });
-        var cleared = await me.PatchAsync("/v1/profiles/me", """{"avatarMediaId": null}""");
-
-        Assert.Contains(mine, (string?)set.Expect(HttpStatusCode.OK)["avatarUrl"], StringComparison.Ordinal);
-        Assert.Equal("", (string?)set["bio"]);
-        Assert.Null((string?)cleared.Expect(HttpStatusCode.OK)["avatarUrl"]);
-    }
 }
