@@ -1,0 +1,16 @@
+namespace InstaSlice.Infrastructure.Storage;
+
+/// <summary>No room on the disk, or in what we may use of it. Clients see 507.</summary>
+public static class DiskFull
+{
+    /// <summary>Linux' ENOSPC.</summary>
+    private const int NoSpace = 28;
+
+    /// <summary>Linux' EDQUOT.</summary>
+    private const int OverQuota = 122;
+
+    public static bool Is(Exception exception) => exception is IOException { HResult: NoSpace or OverQuota };
+
+    /// <summary>As the system itself would throw it: for a child process that met it.</summary>
+    public static IOException Met(string by) => new($"{by} found no room on the disk.", NoSpace);
+}
