@@ -13,7 +13,7 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
     private const int BatchSize = 200;
 
     private const string Next = """
-        select storage_key from media_files where due_at is null and storage_key > @after order by storage_key limit 200
+        select storage_key from media_files where due_at is null and storage_key > @afterKey order by storage_key limit 200
         """;
 
     private const string Named = $"""
@@ -25,7 +25,7 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
         """;
 
     private const string Places =
-        "select storage_key, store, left_in, due_at from media_files where storage_key = any(@keys)";
+        "select storage_key, store, also_in, due_at from media_files where storage_key = any(@keys)";
 
     /// <summary>So long as it takes to name in a row what was just stored, and longer.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(3);
@@ -48,8 +48,8 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
     /// <summary>What rows name is there, and is what they say.</summary>
     private async Task CheckRowsAsync(CancellationToken cancel)
     {
-        var after = "";
-        while (await db.ListAsync<string>(Next, new { after }, cancel) is { Count: > 0 } keys)
+        var afterKey = "";
+        while (await db.ListAsync<string>(Next, new { afterKey }, cancel) is { Count: > 0 } keys)
         {
             var (good, bad) = await CompareAsync([.. keys], cancel);
             _files += good;
@@ -60,7 +60,7 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
                 foreach (var (key, what) in bad)
                     await SayAsync(key, what);
             }
-            after = keys[^1];
+            afterKey = keys[^1];
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
             places.TryGetValue(entry.Key, out var place)
             && (
                 place.DueAt is not null
-                || place.LeftIn == store
+                || place.AlsoIn == store
                 || (place.Store == store && named.Contains((entry.Key, entry.Name)))
             );
     }
@@ -130,5 +130,5 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
         await output.WriteLineAsync($"{key} {what}");
     }
 
-    private sealed record Place(string StorageKey, string Store, string? LeftIn, DateTime? DueAt);
+    private sealed record Place(string StorageKey, string Store, string? AlsoIn, DateTime? DueAt);
 }

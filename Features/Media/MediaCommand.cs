@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Running;
 using InstaSlice.Infrastructure.Storage;
 using Npgsql;
@@ -12,15 +13,22 @@ public static class MediaCommand
     {
         var services = app.Services;
         var (db, stores) = (services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<FileStores>());
-        switch (words)
+        try
         {
-            case ["move", "--to", var target] when target is FileStores.Disk or FileStores.S3:
-                var scratch = services.GetRequiredService<ScratchSpace>();
-                return await new MoveMedia(db, stores, scratch, Console.Out).RunAsync(target, cancel) ? 0 : 1;
-            case ["check"]:
-                return await new CheckMedia(db, stores, Console.Out).RunAsync(cancel) ? 0 : 1;
-            default:
-                throw new StartupException("Usage: media move --to s3 | media move --to disk | media check");
+            switch (words)
+            {
+                case ["move", "--to", var target] when target is FileStores.Disk or FileStores.S3:
+                    var scratch = services.GetRequiredService<ScratchSpace>();
+                    return await new MoveMedia(db, stores, scratch, Console.Out).RunAsync(target, cancel) ? 0 : 1;
+                case ["check"]:
+                    return await new CheckMedia(db, stores, Console.Out).RunAsync(cancel) ? 0 : 1;
+                default:
+                    throw new StartupException("Usage: media move --to s3 | media move --to disk | media check");
+            }
+        }
+        catch (UnavailableException e)
+        {
+            throw new StartupException($"{e.Message} Nothing is lost: it can be begun again.", e);
         }
     }
 }

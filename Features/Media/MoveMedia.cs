@@ -1,3 +1,4 @@
+using Dapper;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
@@ -6,20 +7,20 @@ using Npgsql;
 namespace InstaSlice.Features.Media;
 
 /// <summary>
-/// Takes files from one store to the other while the service runs: copies, verifies the copy, switches the row, and a minute later removes what
-/// is left behind. Each step can be repeated, so it may be killed at any moment and started again, and two may work at once.
+/// Takes files from one store to the other while the service runs: notes that there will be a copy, copies, verifies the copy, switches the
+/// row, and a minute later removes what is left behind. It may be killed at any moment and started again. Of two at once, one waits.
 /// </summary>
 internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchSpace space, TextWriter output)
 {
     // What is due is on its way in or out; it is left alone.
     private const string Next = """
-        select storage_key from media_files
-        where store = @from and due_at is null and left_in is null and storage_key > @after
+        select storage_key from media_files where store = @from and due_at is null and storage_key > @afterKey
         order by storage_key limit 100
         """;
 
-    private const string IsToMove = """
-        select exists (select from media_files where storage_key = @key and store = @from and due_at is null and left_in is null)
+    private const string Note = """
+        update media_files set also_in = @to, also_until = now() + interval '10 minutes'
+        where storage_key = @key and store = @from and due_at is null
         """;
 
     private const string Named = $"""
@@ -29,31 +30,42 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
         where m.storage_key = @key
         """;
 
-    // Who adds files to a key, or media to its files, locks its row first. The second statement sees whether somebody did, since we looked.
+    // Who adds files to a key locks its row first. The second statement sees whether somebody did, since we looked. Links that a bucket was
+    // asked for, and what nginx was told, lead to the old place for a minute yet.
     private const string Switch = $"""
         update media_files set due_at = due_at where storage_key = @key;
-        update media_files set store = @to, left_in = @from, left_at = now()
-        where storage_key = @key and store = @from and due_at is null and left_in is null and not exists (
+        update media_files set store = @to, also_in = @from, also_until = now() + interval '70 seconds'
+        where storage_key = @key and store = @from and due_at is null and not exists (
             select from media m
             {NamedFile.OfMedium}
             where m.storage_key = @key and file.name || ' ' || file.sha256 <> all(@copied))
         """;
 
-    // A link that a bucket was asked for, or nginx, may lead to the old place for a minute. Who takes one has a minute for it, and a
-    // row is not switched again before it is done.
-    private const string Leftovers = """
-        with old as (
-            select storage_key from media_files where left_at < now() - interval '70 seconds'
-            order by left_at limit 100
+    // Copies that nobody makes any more, since it is us who may.
+    private const string Interrupted = """
+        update media_files set also_until = least(also_until, now() + interval '70 seconds') where also_in is not null
+        """;
+
+    private const string Removable = """
+        update media_files set also_until = now() + interval '10 minutes'
+        where storage_key = (
+            select storage_key from media_files where also_in is not null and also_until <= now()
+            order by also_until limit 1
             for update skip locked)
-        update media_files f set left_at = now() from old where f.storage_key = old.storage_key
-        returning f.storage_key, f.store, f.left_in
+        returning storage_key, store, also_in
         """;
 
     private const string Gone =
-        "update media_files set left_in = null, left_at = null where storage_key = @StorageKey and left_in = @LeftIn";
+        "update media_files set also_in = null, also_until = null where storage_key = @StorageKey and also_in = @AlsoIn";
 
-    private const string IsAnyLeft = "select exists (select from media_files where left_in is not null)";
+    private const string Store = "select store from media_files where storage_key = @key";
+
+    private const string IsAnyLeft = "select exists (select from media_files where also_in is not null)";
+
+    /// <summary>One at a time: it is released with the connection, however that ends.</summary>
+    private const string Turn = "select pg_try_advisory_lock(hashtext('instaslice.move'))";
+
+    private const string TurnIsOver = "select pg_advisory_unlock(hashtext('instaslice.move'))";
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -65,12 +77,24 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
     {
         var from = to == FileStores.Disk ? FileStores.S3 : FileStores.Disk;
         _ = (stores.Of(from), stores.Of(to));
-        await MoveAllAsync(from, to, cancel);
-        await output.WriteLineAsync($"Moved {_moved}, failed {_failed}. What was left behind goes in a minute.");
-        while (await RepeatAsync(() => db.FirstAsync<bool>(IsAnyLeft, null, cancel), cancel))
-        {
-            await RemoveLeftoversAsync(cancel);
+        await using var turn = await db.OpenConnectionAsync(cancel);
+        while (!await turn.ExecuteScalarAsync<bool>(Turn))
             await Task.Delay(Pause, cancel);
+        try
+        {
+            await db.ExecuteAsync(Interrupted, null, cancel);
+            await MoveAllAsync(from, to, cancel);
+            await output.WriteLineAsync($"Moved {_moved}, failed {_failed}. What is left behind goes in a minute.");
+            while (await RepeatAsync(() => db.FirstAsync<bool>(IsAnyLeft, null, cancel), cancel))
+            {
+                while (await RepeatAsync(() => db.FirstAsync<Copy>(Removable, null, cancel), cancel) is { } copy)
+                    await RepeatAsync(() => RemoveAsync(copy, cancel), cancel);
+                await Task.Delay(Pause, cancel);
+            }
+        }
+        finally
+        {
+            await turn.ExecuteAsync(TurnIsOver);
         }
         await output.WriteLineAsync(_failed == 0 ? "Done." : $"Done, but for {_failed}; each is a line above.");
         return _failed == 0;
@@ -78,35 +102,45 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
 
     private async Task MoveAllAsync(string from, string to, CancellationToken cancel)
     {
-        var after = "";
+        var afterKey = "";
         while (
-            await RepeatAsync(() => db.ListAsync<string>(Next, new { from, after }, cancel), cancel)
+            await RepeatAsync(() => db.ListAsync<string>(Next, new { from, afterKey }, cancel), cancel)
                 is { Count: > 0 } keys
         )
         {
             foreach (var key in keys)
                 await RepeatAsync(() => MoveAsync(key, from, to, cancel), cancel);
-            after = keys[^1];
-            await output.WriteLineAsync($"Moved {_moved}, failed {_failed}, at {after}");
+            afterKey = keys[^1];
+            await output.WriteLineAsync($"Moved {_moved}, failed {_failed}, at {afterKey}");
         }
     }
 
     private async Task<bool> MoveAsync(string key, string from, string to, CancellationToken cancel)
     {
-        // Again where somebody added a file meanwhile.
-        while (true)
+        // Again where somebody added a file meanwhile; no more where it is not to be moved any longer.
+        while (
+            await db.ExecuteAsync(
+                Note,
+                new
+                {
+                    key,
+                    from,
+                    to,
+                },
+                cancel
+            ) == 1
+        )
         {
             var files = await db.ListAsync<NamedFile>(Named, new { key }, cancel);
             if (await CopyAsync(key, files, from, to, cancel) is { } wrong)
             {
-                if (!await IsToMoveAsync(key, from, cancel))
-                    return true; // It went away or along under our hands: not ours any more.
+                await RemoveAsync(new Copy(key, from, to), cancel);
                 _failed++;
                 await output.WriteLineAsync($"{key} {wrong}");
                 return false;
             }
             string[] copied = [.. files.Select(file => $"{file.Name} {file.Sha256}")];
-            // The first of the two statements has always a row, while there is one.
+            // The first of the two statements always finds the row, while there is one.
             if (
                 await db.ExecuteAsync(
                     Switch,
@@ -124,15 +158,14 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
                 _moved++;
                 return true;
             }
-            if (!await IsToMoveAsync(key, from, cancel))
-                return true;
         }
+        // Deleted under our hands: then the copy goes too, also what was made of it after the sweep.
+        if (await db.FirstAsync<string>(Store, new { key }, cancel) != to)
+            await RemoveAsync(new Copy(key, from, to), cancel);
+        return true;
     }
 
-    private async Task<bool> IsToMoveAsync(string key, string from, CancellationToken cancel) =>
-        await db.FirstAsync<bool>(IsToMove, new { key, from }, cancel);
-
-    /// <summary>Null when every file is there, as its row says; otherwise what is wrong with the one in the old store.</summary>
+    /// <summary>Null when every file is there, as its row says; otherwise what is wrong with the first that is not.</summary>
     private async Task<string?> CopyAsync(
         string key,
         List<NamedFile> files,
@@ -161,23 +194,10 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
         return null;
     }
 
-    private async Task RemoveLeftoversAsync(CancellationToken cancel)
+    private async Task<bool> RemoveAsync(Copy copy, CancellationToken cancel)
     {
-        foreach (var left in await RepeatAsync(() => db.ListAsync<Leftover>(Leftovers, null, cancel), cancel))
-            await RepeatAsync(() => RemoveAsync(left, cancel), cancel);
-    }
-
-    private async Task<bool> RemoveAsync(Leftover left, CancellationToken cancel)
-    {
-        // Somebody who knew only the old place may have put a file there since.
-        foreach (var file in await db.ListAsync<NamedFile>(Named, new { key = left.StorageKey }, cancel))
-        {
-            await using var there = await stores.Of(left.Store).OpenReadAsync(left.StorageKey, file.Name, cancel);
-            if (there is null && await CopyAsync(left.StorageKey, [file], left.LeftIn, left.Store, cancel) is { } wrong)
-                await output.WriteLineAsync($"{left.StorageKey} {wrong}");
-        }
-        await stores.Of(left.LeftIn).DeleteAsync(left.StorageKey, cancel);
-        await db.ExecuteAsync(Gone, left, cancel);
+        await stores.Of(copy.AlsoIn).DeleteAsync(copy.StorageKey, cancel);
+        await db.ExecuteAsync(Gone, copy, cancel);
         return true;
     }
 
@@ -197,5 +217,5 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
         }
     }
 
-    private sealed record Leftover(string StorageKey, string Store, string LeftIn);
+    private sealed record Copy(string StorageKey, string Store, string AlsoIn);
 }

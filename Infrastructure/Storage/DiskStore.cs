@@ -112,8 +112,15 @@ public sealed class DiskStore(string root) : IFileStore
         {
             Directory.CreateDirectory(_root);
             var probe = Path.Combine(_root, ".probe-" + StorageKey.New());
-            File.WriteAllBytes(probe, [1]);
-            File.Delete(probe);
+            using var file = new FileStream(
+                probe,
+                FileMode.CreateNew,
+                FileAccess.Write,
+                FileShare.None,
+                0,
+                FileOptions.DeleteOnClose
+            );
+            file.WriteByte(1);
             return Task.FromResult(true);
         }
         catch (IOException exception) when (DiskFull.Is(exception))

@@ -23,15 +23,14 @@ public sealed partial record S3Settings(
         var section = configuration.GetSection(Section);
         if (!section.GetChildren().Any(setting => !string.IsNullOrEmpty(setting.Value)))
             return null;
-        var (endpoint, bucket) = (Needed("Endpoint"), Needed("Bucket"));
         if (
-            !Uri.TryCreate(endpoint, UriKind.Absolute, out var uri)
+            !Uri.TryCreate(Needed("Endpoint"), UriKind.Absolute, out var uri)
             || uri.Scheme is not ("http" or "https")
             || uri.PathAndQuery != "/"
             || uri.UserInfo.Length > 0
         )
             throw new StartupException("Media__S3__Endpoint is no URL of a server, like https://s3.example.org.");
-        if (!BucketName().IsMatch(bucket))
+        if (Needed("Bucket") is var bucket && !BucketName().IsMatch(bucket))
             throw new StartupException("Media__S3__Bucket is no name of a bucket.");
         return new S3Settings(
             uri,

@@ -13,11 +13,7 @@ public sealed class S3StoreTests(S3Server server) : FileStoreTests, IClassFixtur
 
     protected override IFileStore Store => _store;
 
-    public override async ValueTask InitializeAsync()
-    {
-        await foreach (var file in _store.ListAsync(Cancel))
-            await _store.DeleteAsync(file.Key, Cancel);
-    }
+    public override async ValueTask InitializeAsync() => await server.EmptyAsync();
 
     public override ValueTask DisposeAsync()
     {

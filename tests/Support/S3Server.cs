@@ -70,24 +70,12 @@ public sealed class S3Server : IAsyncLifetime
         await _process.Ended;
     }
 
-    /// <summary>Damages a file, past S3: changes its last byte, or removes it.</summary>
-    public void Damage(string key, string name, bool remove = false)
+    public async Task EmptyAsync()
     {
-        var path = Path.Combine(_directory, Bucket, $"{StorageKey.PathOf(key, name)}._S3rver_object");
-        if (remove)
-        {
-            File.Delete(path);
-            return;
-        }
-        using var file = File.Open(path, FileMode.Open);
-        file.Position = file.Length - 1;
-        var last = file.ReadByte();
-        file.Position = file.Length - 1;
-        file.WriteByte((byte)~last);
+        using var store = new S3Store(Settings);
+        await foreach (var file in store.ListAsync(CancellationToken.None))
+            await store.DeleteAsync(file.Key, CancellationToken.None);
     }
-
-    /// <summary>What it holds, finished or not.</summary>
-    public IEnumerable<string> Files() => Directory.EnumerateFiles(_directory, "*", SearchOption.AllDirectories);
 
     public async ValueTask DisposeAsync()
     {

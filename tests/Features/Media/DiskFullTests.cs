@@ -23,7 +23,7 @@ public sealed class DiskFullTests(Service service) : MediaTest(service)
     }
 
     [Fact]
-    public async Task Wherever_an_upload_meets_the_end_of_theDisk_it_is_said_and_nothing_is_left()
+    public async Task Wherever_an_upload_meets_the_end_of_the_disk_it_is_said_and_nothing_is_left()
     {
         var owner = await SignUpAsync("owner");
         var id = await AddAsync(owner);

@@ -25,9 +25,7 @@ public sealed class MediaCommandTests : MediaTest, IClassFixture<S3Server>
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        using var store = new S3Store(_server.Settings);
-        await foreach (var file in store.ListAsync(Cancel))
-            await store.DeleteAsync(file.Key, Cancel);
+        await _server.EmptyAsync();
     }
 
     [Fact]
@@ -44,11 +42,11 @@ public sealed class MediaCommandTests : MediaTest, IClassFixture<S3Server>
             using var reading = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
             var readers = Task.WhenAll(Enumerable.Range(0, 3).Select(_ => ReadAsync(owner, urls, reading.Token)));
             var checks = CheckAsync();
-            var movers = Task.WhenAll(MoveAsync(to), MoveAsync(to));
+            var movers = Task.WhenAll(MoveAsync(to), MoveAsync(to)); // one waits for the other
             await Eventually.TrueAsync(
                 async () =>
                     await Service.QueryAsync<long>(
-                        "select count(*) from media_files where left_in = @from",
+                        "select count(*) from media_files where also_in = @from",
                         new { from }
                     ) == 6,
                 "all had moved"
@@ -125,41 +123,44 @@ public sealed class MediaCommandTests : MediaTest, IClassFixture<S3Server>
     [Fact]
     public async Task Files_that_are_added_while_their_key_moves_move_along()
     {
+        const int Keys = 16;
         var owner = (await SignUpAsync("owner")).MovedTo(_app.Address);
-        var id = await AddAsync(owner);
-        var key = await Service.QueryAsync<string>("select storage_key from media_files");
-        var store = Service.Services.GetRequiredService<DiskStore>();
-        await using (var holding = new NpgsqlConnection(Service.ConnectionString))
+        for (var i = 0; i < Keys; i++)
+            await AddAsync(owner);
+        var source = Path.Combine(Drawings, "added");
+        await File.WriteAllBytesAsync(source, Picture, Cancel);
+        var stores = _app.Services.GetRequiredService<FileStores>();
+        var moving = MoveAsync("s3");
+        // As everybody has to who adds files to a key: with its row locked, to the store that the row names, and then into the row of the medium.
+        foreach (
+            var key in await Service.QueryAsync<string[]>(
+                "select array_agg(storage_key order by storage_key) from media_files"
+            )
+        )
         {
-            // The mover has copied, and is about to switch, when the row is locked by who adds a file.
-            await holding.OpenAsync(Cancel);
-            await using var add = holding.CreateCommand();
-            add.CommandText = $"begin; update media_files set due_at = due_at where storage_key = '{key}'";
-            await add.ExecuteNonQueryAsync(Cancel);
-            var moving = MoveAsync("s3");
-            await Eventually.TrueAsync(
-                () => Service.QueryAsync<bool>("select exists (select from pg_locks where not granted)"),
-                "the mover waited"
-            );
-            var source = Path.Combine(Drawings, "added");
-            await File.WriteAllBytesAsync(source, Picture, Cancel);
-            await store.SaveAsync(key, [new StoredFile("avatar.small", source)], Cancel);
-            add.CommandText = $$"""
+            await using var connection = new NpgsqlConnection(Service.ConnectionString);
+            await connection.OpenAsync(Cancel);
+            await using var command = connection.CreateCommand();
+            command.CommandText =
+                $"begin; update media_files set due_at = due_at where storage_key = '{key}' returning store";
+            var store = (string)(await command.ExecuteScalarAsync(Cancel))!;
+            await stores.Of(store).SaveAsync(key, [new StoredFile("avatar.small", source)], Cancel);
+            command.CommandText = $$"""
                 update media set avatar_variants = '[{"name": "avatar.small", "bytes": {{Picture.Length}},
                     "sha256": "{{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Picture))}}"}]'
-                where id = {{id}};
+                where storage_key = '{{key}}';
                 commit
                 """;
-            await add.ExecuteNonQueryAsync(Cancel);
-            await Eventually.TrueAsync(
-                () => Service.QueryAsync<bool>("select store = 's3' from media_files"),
-                "it had moved"
-            );
-            await MakeLeftoversOldAsync();
-            Assert.True((await moving).Ok);
+            await command.ExecuteNonQueryAsync(Cancel);
         }
-        Assert.Equal((0, "5 files are as their rows say; 0 differ."), await CheckAsync());
-        Assert.Equal((0, 1), (await CountAsync("disk"), await CountAsync("s3")));
+        await Eventually.TrueAsync(
+            async () => await Service.QueryAsync<long>("select count(*) from media_files where store = 's3'") == Keys,
+            "all had moved"
+        );
+        await MakeLeftoversOldAsync();
+        Assert.True((await moving).Ok);
+        Assert.Equal((0, $"{5 * Keys} files are as their rows say; 0 differ."), await CheckAsync());
+        Assert.Equal((0, Keys), (await CountAsync("disk"), await CountAsync("s3")));
     }
 
     [Fact]
@@ -169,10 +170,11 @@ public sealed class MediaCommandTests : MediaTest, IClassFixture<S3Server>
         var id = await AddAsync(owner);
         var moving = MoveAsync("s3");
         await Eventually.TrueAsync(
-            () => Service.QueryAsync<bool>("select left_in is not null from media_files"),
+            () => Service.QueryAsync<bool>("select store = 's3' from media_files"),
             "it had moved"
         );
         (await owner.DeleteAsync($"/v1/media/{id}")).Expect(HttpStatusCode.NoContent);
+        await MakeLeftoversOldAsync();
         await Eventually.TrueAsync(
             async () => await Service.QueryAsync<long>("select count(*) from media_files") == 0,
             "its files were swept"
@@ -303,9 +305,7 @@ public sealed class MediaCommandTests : MediaTest, IClassFixture<S3Server>
 
     /// <summary>As if a minute had passed.</summary>
     private Task<int> MakeLeftoversOldAsync() =>
-        Service.ExecuteAsync(
-            "update media_files set left_at = left_at - interval '2 minutes' where left_in is not null"
-        );
+        Service.ExecuteAsync("update media_files set also_until = now() where also_in is not null");
 
     private async Task<int> CountAsync(string store) =>
         (await _app.Services.GetRequiredService<FileStores>().Of(store).ListAsync(Cancel).ToListAsync(Cancel))

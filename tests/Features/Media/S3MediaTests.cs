@@ -13,6 +13,12 @@ public sealed class S3MediaTests(Service service, S3Server server) : MediaTest(s
 {
     private readonly Service.App _app = service.StartInstance(server.Configuration);
 
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        await server.EmptyAsync();
+    }
+
     [Fact]
     public async Task A_picture_is_stored_seen_in_parts_and_removed()
     {

@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Storage;
 
 namespace InstaSlice.Features.Media;
 
@@ -15,7 +17,7 @@ internal sealed record NamedFile(string StorageKey, string Name, long Bytes, str
             from jsonb_to_recordset(m.variants || coalesce(m.avatar_variants, '[]')) as v (name text, bytes bigint, sha256 text)) file
         """;
 
-    /// <summary>Null where it is as it should be; otherwise what is not. It may be written to a file on the way.</summary>
+    /// <summary>Null where it is as it should be; otherwise what is not. It is written to <paramref name="copy"/> on the way.</summary>
     public async Task<string?> WhyNotAsync(Stream? stored, Stream? copy, CancellationToken cancel)
     {
         if (stored is null)
@@ -36,6 +38,10 @@ internal sealed record NamedFile(string StorageKey, string Name, long Bytes, str
                     ? string.Create(CultureInfo.InvariantCulture, $"wrong size: {bytes} bytes, not {Bytes}")
                 : Convert.ToHexStringLower(hash.GetHashAndReset()) != Sha256 ? "wrong hash"
                 : null;
+        }
+        catch (IOException e) when (!DiskFull.Is(e))
+        {
+            throw new UnavailableException("A media store broke off.", e);
         }
         finally
         {
