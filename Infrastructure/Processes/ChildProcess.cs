@@ -107,7 +107,7 @@ internal static class ChildProcess
         cancellationToken.ThrowIfCancellationRequested();
         if (!result.Succeeded && result.Error.StartsWith("bwrap: ", StringComparison.Ordinal))
             throw new IOException($"The sandbox failed: {result.Error.Trim()}");
-        if (!result.Succeeded && result.Error.Contains("No space left on device", StringComparison.Ordinal))
+        if (!result.Succeeded && (SaysFull(result) || DiskFull.IsNear(command.Directory)))
             throw DiskFull.Met(command.Program);
         return result.ExitCode is CannotExecute or NotFound
             ? throw new FileNotFoundException(
@@ -118,6 +118,9 @@ internal static class ChildProcess
 
         void OnOutput() => silence.CancelAfter(command.Limits.Silence);
     }
+
+    private static bool SaysFull(ChildResult result) =>
+        result.Error.Contains("No space left on device", StringComparison.Ordinal);
 
     private static async Task<ProcessStartInfo> StartInfoAsync(ChildCommand command)
     {
