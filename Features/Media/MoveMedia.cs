@@ -12,9 +12,11 @@ namespace InstaSlice.Features.Media;
 /// </summary>
 internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchSpace space, TextWriter output)
 {
-    // What is due is on its way in or out; it is left alone.
+    // What is due is on its way in or out, and a video that is worked on gets files of its own yet: both are left alone.
     private const string Next = """
-        select storage_key from media_files where store = @from and due_at is null and storage_key > @afterKey
+        select storage_key from media_files files
+        where store = @from and due_at is null and storage_key > @afterKey
+            and not exists (select from video_jobs job where job.storage_key = files.storage_key)
         order by storage_key limit 100
         """;
 

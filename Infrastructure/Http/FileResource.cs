@@ -45,11 +45,7 @@ public sealed class FileResource(
         response.Headers.AcceptRanges = "bytes";
         var (offset, count) = (0L, length);
         // HEAD knows no ranges. Of several ranges we send the whole, as everyone may who would rather not.
-        if (
-            !isHead
-            && IsStillMeant(asked)
-            && asked.Range is { Unit.Value: "bytes", Ranges: { Count: 1 } one }
-        )
+        if (!isHead && IsStillMeant(asked) && asked.Range is { Unit.Value: "bytes", Ranges: { Count: 1 } one })
         {
             (offset, count) = Cut(one.First());
             if (count <= 0)
