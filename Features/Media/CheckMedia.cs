@@ -24,8 +24,10 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
         where f.storage_key = any(@keys) and f.due_at is null
         """;
 
-    private const string Places =
-        "select storage_key, store, also_in, due_at from media_files where storage_key = any(@keys)";
+    private const string Places = """
+        select storage_key, store, also_in, due_at is not null or coalesce(held_until > now(), false) as is_under_way
+        from media_files where storage_key = any(@keys)
+        """;
 
     /// <summary>So long as it takes to name in a row what was just stored, and longer.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(3);
@@ -115,7 +117,7 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
         bool Belongs(StoredEntry entry) =>
             places.TryGetValue(entry.Key, out var place)
             && (
-                place.DueAt is not null
+                place.IsUnderWay
                 || place.AlsoIn == store
                 || (place.Store == store && named.Contains((entry.Key, entry.Name)))
             );
@@ -130,5 +132,5 @@ internal sealed class CheckMedia(NpgsqlDataSource db, FileStores stores, TextWri
         await output.WriteLineAsync($"{key} {what}");
     }
 
-    private sealed record Place(string StorageKey, string Store, string? AlsoIn, DateTime? DueAt);
+    private sealed record Place(string StorageKey, string Store, string? AlsoIn, bool IsUnderWay);
 }

@@ -12,17 +12,17 @@ namespace InstaSlice.Features.Media;
 /// </summary>
 internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchSpace space, TextWriter output)
 {
-    // What is due is on its way in or out, and a video that is worked on gets files of its own yet: both are left alone.
+    // What is due is on its way in or out, what is held and a video that is worked on get more files yet: all are left alone.
     private const string Next = """
         select storage_key from media_files files
-        where store = @from and due_at is null and storage_key > @afterKey
+        where store = @from and due_at is null and coalesce(held_until < now(), true) and storage_key > @afterKey
             and not exists (select from video_jobs job where job.storage_key = files.storage_key)
         order by storage_key limit 100
         """;
 
     private const string Note = """
         update media_files set also_in = @to, also_until = now() + interval '10 minutes'
-        where storage_key = @key and store = @from and due_at is null
+        where storage_key = @key and store = @from and due_at is null and coalesce(held_until < now(), true)
         """;
 
     private const string Named = $"""
@@ -37,7 +37,7 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
     private const string Switch = $"""
         update media_files set due_at = due_at where storage_key = @key;
         update media_files set store = @to, also_in = @from, also_until = now() + interval '70 seconds'
-        where storage_key = @key and store = @from and due_at is null and not exists (
+        where storage_key = @key and store = @from and due_at is null and coalesce(held_until < now(), true) and not exists (
             select from media m
             {NamedFile.OfMedium}
             where m.storage_key = @key and file.name || ' ' || file.sha256 <> all(@copied))
@@ -85,13 +85,13 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
         try
         {
             await db.ExecuteAsync(Interrupted, null, cancel);
-            await MoveAllAsync(from, to, cancel);
-            await output.WriteLineAsync($"Moved {_moved}, failed {_failed}. What is left behind goes in a minute.");
-            while (await RepeatAsync(() => db.FirstAsync<bool>(IsAnyLeft, null, cancel), cancel))
+            // Until there is nothing more to move: what was held at first can be moved by now.
+            for (var before = -1; before < _moved; )
             {
-                while (await RepeatAsync(() => db.FirstAsync<Copy>(Removable, null, cancel), cancel) is { } copy)
-                    await RepeatAsync(() => RemoveAsync(copy, cancel), cancel);
-                await Task.Delay(Pause, cancel);
+                (before, _failed) = (_moved, 0);
+                await MoveAllAsync(from, to, cancel);
+                await output.WriteLineAsync($"Moved {_moved}, failed {_failed}. What is left behind goes in a minute.");
+                await RemoveCopiesAsync(cancel);
             }
         }
         finally
@@ -161,7 +161,7 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
                 return true;
             }
         }
-        // Deleted under our hands: then the copy goes too, also what was made of it after the sweep.
+        // Deleted or held under our hands: then the copy goes too, also what was made of it after the sweep.
         if (await db.FirstAsync<string>(Store, new { key }, cancel) != to)
             await RemoveAsync(new Copy(key, from, to), cancel);
         return true;
@@ -194,6 +194,16 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
                 return $"{file.Name} {wrong} in {to}";
         }
         return null;
+    }
+
+    private async Task RemoveCopiesAsync(CancellationToken cancel)
+    {
+        while (await RepeatAsync(() => db.FirstAsync<bool>(IsAnyLeft, null, cancel), cancel))
+        {
+            while (await RepeatAsync(() => db.FirstAsync<Copy>(Removable, null, cancel), cancel) is { } copy)
+                await RepeatAsync(() => RemoveAsync(copy, cancel), cancel);
+            await Task.Delay(Pause, cancel);
+        }
     }
 
     private async Task<bool> RemoveAsync(Copy copy, CancellationToken cancel)
