@@ -59,6 +59,7 @@ return await app.RunAsync(
         ["migrate"] = MigrateCommand.RunAsync,
         ["accounts"] = AccountsCommand.RunAsync,
         ["reports"] = ReportsCommand.RunAsync,
+        ["media"] = MediaCommand.RunAsync,
         ["seed"] = SeedCommand.RunAsync,
     }
 );

@@ -47,6 +47,7 @@ foreach (var load in Load.All)
     if (ours.Concat(bare).Sum(m => m.Failed) is > 0 and var failed)
         Console.WriteLine($"  {failed} requests were not answered 2xx");
 }
+await Files.RunAsync(service, postgres.ConnectionString, directory, firstPost, seconds);
 http.DefaultRequestHeaders.Authorization = new("Bearer", token);
 await Pictures.RunAsync(service, http, Load.All[0].WriteScript(directory, firstPost, lastPost, token), seconds);
 Console.WriteLine($"under load the service held {service.ResidentMegabytes} MB");

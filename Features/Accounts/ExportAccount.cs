@@ -211,9 +211,12 @@ internal static class ExportAccount
             );
             foreach (var original in originals)
             {
-                await using var file = await stores
-                    .Of(original.Store)
-                    .OpenReadAsync(original.StorageKey, "original", cancel);
+                await using var file = await stores.OpenReadAsync(
+                    original.Store,
+                    original.StorageKey,
+                    "original",
+                    cancel
+                );
                 await zip.AddAsync(original.Path, file, cancel);
                 afterId = original.Id;
             }

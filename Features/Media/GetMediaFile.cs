@@ -10,7 +10,7 @@ namespace InstaSlice.Features.Media;
 internal static class GetMediaFile
 {
     private const string Sql = $"""
-        select files.store, files.storage_key, file.name, file."contentType" as content_type, file.sha256,
+        select files.store, files.storage_key, file.name, file."contentType" as content_type, file.bytes, file.sha256,
             shown.as_avatar or {MediaView.IsPublic} as is_public
         from media m
         join media_files files on files.storage_key = m.storage_key
@@ -20,7 +20,7 @@ internal static class GetMediaFile
                 -- One that was chosen before there were squares shows as it is.
                 case when m.avatar_variants is null and @variant = 'avatar.small' then 'small' else @variant end as name) shown
         cross join lateral jsonb_to_recordset(m.variants || coalesce(m.avatar_variants, '[]'))
-            as file (name text, "contentType" text, sha256 text)
+            as file (name text, "contentType" text, bytes bigint, sha256 text)
         where m.id = @id and file.name = shown.name
             and case when shown.as_avatar then {AuthorView.IsThere} and author.avatar_media_id = m.id else {MediaView.IsVisible} end
         """;
@@ -49,16 +49,35 @@ internal static class GetMediaFile
             },
             cancel
         );
-        if (row is null || await stores.Of(row.Store).OpenReadAsync(row.StorageKey, row.Name, cancel) is not { } file)
+        if (row is null)
             return new Missing();
 
         var headers = context.Response.Headers;
-        headers.CacheControl = row.IsPublic ? "public, max-age=60" : "private, no-store";
+        var cacheControl = row.IsPublic ? "public, max-age=60" : "private, no-store";
+        var elsewhere = stores.DelegateOf(
+            row.Store,
+            row.StorageKey,
+            row.Name,
+            row.ContentType,
+            cacheControl,
+            context.Features.Get<HeadAsGet>() is not null
+        );
+        // A link to a bucket is for whom it was made, however public the bytes are.
+        headers.CacheControl =
+            elsewhere?.Status == StatusCodes.Status307TemporaryRedirect ? "private, no-store" : cacheControl;
         // A token changes nothing here, so that what is public is cached once for everybody.
         headers.Vary = default;
         headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-        return new FileResource(file, row.ContentType, row.Sha256);
+        return new FileResource(
+            row.Bytes,
+            row.ContentType,
+            row.Sha256,
+            (offset, cancel) => stores.OpenReadAsync(row.Store, row.StorageKey, row.Name, cancel, offset)
+        )
+        {
+            Elsewhere = elsewhere,
+        };
     }
 
     private static (long Id, string Variant) Split(string key) =>
@@ -71,6 +90,7 @@ internal static class GetMediaFile
         string StorageKey,
         string Name,
         string ContentType,
+        long Bytes,
         string Sha256,
         bool IsPublic
     );

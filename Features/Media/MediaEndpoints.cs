@@ -12,7 +12,10 @@ public static class MediaEndpoints
         var media = v1.MapGroup("/media").WithTag("Media", "Images: uploading them, and getting their bytes.");
         media
             .MapPost("", UploadMedia.Handle)
-            .WithMetadata(new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes))
+            .WithMetadata(
+                new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes),
+                ProblemKind.InsufficientStorage
+            )
             .WithMetadata(new AcceptsMetadata(["multipart/form-data"], typeof(UploadMediaForm)));
         MapUploads(media.MapGroup("/uploads"));
         media.MapGet("/{id:id}", GetMedia.Handle).AllowAnonymous();

@@ -9,7 +9,11 @@ public static class MediaSetup
     {
         var directory = DataDirectory.Of(builder.Configuration);
         builder.Services.AddSingleton(new DiskStore(Path.Combine(directory, "media")));
-        builder.Services.AddSingleton<FileStores>();
+        builder.Services.AddSingleton(services =>
+        {
+            var s3 = S3Settings.Of(builder.Configuration) is { } settings ? new S3Store(settings) : null;
+            return new FileStores(services.GetRequiredService<DiskStore>(), s3, builder.Configuration);
+        });
         builder.Services.AddSingleton(new ScratchSpace(Path.Combine(directory, "uploads")));
         builder.Services.AddSingleton(new PartialFiles(Path.Combine(directory, "resumable")));
         builder.Services.AddSingleton<ImagePipeline>();

@@ -77,6 +77,7 @@ internal sealed class MediaUpload
         }
         catch (Exception e)
             when (e is InvalidDataException or IOException { InnerException: null } and not BadHttpRequestException
+                && !DiskFull.Is(e)
                 && !cancel.IsCancellationRequested
             )
         {

@@ -11,7 +11,6 @@ namespace InstaSlice.Features.Media;
 /// </summary>
 internal sealed partial class SweepMedia(
     NpgsqlDataSource db,
-    DiskStore disk,
     FileStores stores,
     ScratchSpace scratch,
     PartialFiles partial,
@@ -31,7 +30,8 @@ internal sealed partial class SweepMedia(
     // While somebody works on a video he may yet write files: he gives it up first, or his lease ends.
     private const string Due = """
         with due as (
-            select storage_key from media_files files where due_at <= now() and (held_until is null or held_until < now())
+            select storage_key from media_files files where due_at <= now() and coalesce(also_until <= now(), true)
+                and (held_until is null or held_until < now())
                 and not exists (
                     select from video_jobs job
                     where job.storage_key = files.storage_key and job.attempts > 0 and job.due_at > now())
@@ -41,8 +41,8 @@ internal sealed partial class SweepMedia(
         marked as (
             update media_files f set due_at = case when not named then due_at end, sha256 = case when named then sha256 end
             from judged where f.storage_key = judged.storage_key
-            returning f.storage_key, f.store, named)
-        select storage_key, store from marked where not named
+            returning f.storage_key, f.store, f.also_in, named)
+        select storage_key, store, also_in from marked where not named
         """;
 
     private const string Done = "delete from media_files where storage_key = @StorageKey";
@@ -96,6 +96,8 @@ internal sealed partial class SweepMedia(
         foreach (var files in await db.ListAsync<Files>(Due, null, cancel))
         {
             await stores.Of(files.Store).DeleteAsync(files.StorageKey, cancel);
+            if (files.AlsoIn is { } other)
+                await stores.Of(other).DeleteAsync(files.StorageKey, cancel);
             await db.ExecuteAsync(Done, files, cancel);
         }
     }
@@ -106,7 +108,7 @@ internal sealed partial class SweepMedia(
         var (media, directories, keys) = (
             await db.ExecuteAsync(Unposted, null, cancel),
             scratch.RemoveAbandoned(Abandoned),
-            disk.RemoveUnfinished(Abandoned)
+            await stores.RemoveUnfinishedAsync(Abandoned, cancel)
         );
         if (media + directories + keys > 0)
             LogRemoved(media, directories, keys);
@@ -135,5 +137,5 @@ internal sealed partial class SweepMedia(
     )]
     private partial void LogFailed(Exception e);
 
-    private sealed record Files(string StorageKey, string Store);
+    private sealed record Files(string StorageKey, string Store, string? AlsoIn);
 }

@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.Storage;
 using Microsoft.AspNetCore.Connections;
 using Serilog;
 
@@ -5,7 +6,7 @@ namespace InstaSlice.Infrastructure.Http;
 
 /// <summary>
 /// The edge at which exceptions end. What a client did wrong while its request was being read is a 4xx; a database that is away is
-/// 503; everything else is a fault of ours, 500, and goes once, with its stack, into the request's own log event.
+/// 503, a full disk 507; everything else is a fault of ours, 500, and goes once, with its stack, into the request's own log event.
 /// </summary>
 internal sealed class ErrorBoundary(RequestDelegate next, IDiagnosticContext diagnostics)
 {
@@ -38,6 +39,7 @@ internal sealed class ErrorBoundary(RequestDelegate next, IDiagnosticContext dia
         {
             ProblemException problem => (problem.Kind, problem.Detail, null),
             UnavailableException => (ProblemKind.Unavailable, null, null),
+            IOException full when DiskFull.Is(full) => (ProblemKind.InsufficientStorage, null, null),
             BadHttpRequestException { InnerException: System.Text.Json.JsonException json } => JsonErrors.Explain(
                 context,
                 json

@@ -78,6 +78,11 @@ public sealed record ProblemKind(int Status, string Code, string Title)
         "unavailable",
         "The service cannot answer right now; try again."
     );
+    public static readonly ProblemKind InsufficientStorage = new(
+        507,
+        "insufficient_storage",
+        "There is no room for it right now."
+    );
 
     /// <summary>For what the framework itself refuses, of which we know the status alone.</summary>
     public static ProblemKind OfStatus(int status) =>
@@ -95,6 +100,7 @@ public sealed record ProblemKind(int Status, string Code, string Title)
             429 => RateLimited,
             500 => InternalError,
             503 => Unavailable,
+            507 => InsufficientStorage,
             _ => new(
                 status,
                 "http_" + status.ToString(CultureInfo.InvariantCulture),

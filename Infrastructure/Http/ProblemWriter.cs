@@ -28,6 +28,8 @@ public sealed class ProblemWriter : IProblemDetailsService
             response.Headers.WWWAuthenticate = "Bearer";
         if (kind.Status == StatusCodes.Status503ServiceUnavailable)
             response.Headers.RetryAfter = "1";
+        if (kind.Status == StatusCodes.Status507InsufficientStorage)
+            response.Headers.RetryAfter = "60";
 
         using var buffer = new PooledBuffer();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Json.Options.Encoder }))

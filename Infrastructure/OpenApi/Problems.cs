@@ -88,7 +88,9 @@ internal static class Problems
         status switch
         {
             StatusCodes.Status401Unauthorized => [Conventions.WwwAuthenticate],
-            StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable => [Conventions.RetryAfter],
+            StatusCodes.Status429TooManyRequests
+            or StatusCodes.Status503ServiceUnavailable
+            or StatusCodes.Status507InsufficientStorage => [Conventions.RetryAfter],
             _ => [],
         };
 

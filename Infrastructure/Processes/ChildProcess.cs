@@ -3,6 +3,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using InstaSlice.Infrastructure.Storage;
 
 namespace InstaSlice.Infrastructure.Processes;
 
@@ -68,7 +69,8 @@ internal static class ChildProcess
 
     /// <summary>
     /// Runs the command to its end. Cancelling kills it and throws, running out of time kills it and is a result, and a
-    /// program that is not installed is a <see cref="FileNotFoundException"/>.
+    /// program that is not installed is a <see cref="FileNotFoundException"/>. One that failed since the disk is full
+    /// says nothing about what it was given: that is <see cref="DiskFull"/>.
     /// </summary>
     public static async Task<ChildResult> RunAsync(ChildCommand command, CancellationToken cancellationToken)
     {
@@ -105,6 +107,8 @@ internal static class ChildProcess
         cancellationToken.ThrowIfCancellationRequested();
         if (!result.Succeeded && result.Error.StartsWith("bwrap: ", StringComparison.Ordinal))
             throw new IOException($"The sandbox failed: {result.Error.Trim()}");
+        if (!result.Succeeded && (SaysFull(result) || DiskFull.IsNear(command.Directory)))
+            throw DiskFull.Met(command.Program);
         return result.ExitCode is CannotExecute or NotFound
             ? throw new FileNotFoundException(
                 $"{command.Program} cannot be run: {result.Error.Trim()}",
@@ -114,6 +118,9 @@ internal static class ChildProcess
 
         void OnOutput() => silence.CancelAfter(command.Limits.Silence);
     }
+
+    private static bool SaysFull(ChildResult result) =>
+        result.Error.Contains("No space left on device", StringComparison.Ordinal);
 
     private static async Task<ProcessStartInfo> StartInfoAsync(ChildCommand command)
     {

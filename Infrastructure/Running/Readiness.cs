@@ -47,7 +47,7 @@ public sealed partial class Readiness(
         }
         if (!_migrated)
             return "A migration that this build needs is not applied.";
-        return await stores.Current.CanWriteAsync(cancel) ? null : "The media store does not answer.";
+        return await stores.Current.AnswersAsync(cancel) ? null : "The media store does not answer.";
     }
 
     [LoggerMessage(EventName = "Ready", Level = LogLevel.Information, Message = "Ready")]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Storage;
 using Npgsql;
 
 namespace InstaSlice.Infrastructure.Running;
@@ -56,6 +57,7 @@ public static partial class RunningSetup
     {
         var start = Stopwatch.GetTimestamp();
         _ = app.Services.GetRequiredService<Keys>();
+        _ = app.Services.GetRequiredService<FileStores>();
         await using var postgres = await app.StartDatabaseAsync(shared: false, app.Lifetime.ApplicationStopping);
         await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, app.Lifetime.ApplicationStopping);
         await app.StartAsync();

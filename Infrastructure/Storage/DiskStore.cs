@@ -45,14 +45,14 @@ public sealed class DiskStore(string root) : IFileStore
         }
     }
 
-    public Task<Stream?> OpenReadAsync(string key, string name, CancellationToken cancellationToken) =>
-        Task.FromResult<Stream?>(OpenRead(key, name));
+    public Task<Stream?> OpenReadAsync(string key, string name, CancellationToken cancellationToken, long offset = 0) =>
+        Task.FromResult<Stream?>(OpenRead(key, name, offset));
 
-    private FileStream? OpenRead(string key, string name)
+    private FileStream? OpenRead(string key, string name, long offset)
     {
         try
         {
-            return new FileStream(
+            var file = new FileStream(
                 PathOf(key, name),
                 new FileStreamOptions
                 {
@@ -61,6 +61,8 @@ public sealed class DiskStore(string root) : IFileStore
                     Options = FileOptions.Asynchronous,
                 }
             );
+            file.Position = offset;
+            return file;
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -93,26 +95,36 @@ public sealed class DiskStore(string root) : IFileStore
             from file in directory.EnumerateFiles()
             select new StoredEntry(key, file.Name, file.Length);
 
-    /// <summary>Removes what a killed service left half-written, and says how many times that was.</summary>
-    public int RemoveUnfinished(TimeSpan olderThan)
+    public Task<int> RemoveUnfinishedAsync(TimeSpan olderThan, CancellationToken cancellationToken)
     {
         var directory = new DirectoryInfo(Path.Combine(_root, Unfinished));
         if (!directory.Exists)
-            return 0;
+            return Task.FromResult(0);
         var limit = DateTime.UtcNow - olderThan;
         var left = directory.EnumerateDirectories().Where(found => found.LastWriteTimeUtc < limit).ToList();
         left.ForEach(found => found.Delete(recursive: true));
-        return left.Count;
+        return Task.FromResult(left.Count);
     }
 
-    public Task<bool> CanWriteAsync(CancellationToken cancellationToken)
+    public Task<bool> AnswersAsync(CancellationToken cancellationToken)
     {
         try
         {
             Directory.CreateDirectory(_root);
             var probe = Path.Combine(_root, ".probe-" + StorageKey.New());
-            File.WriteAllBytes(probe, [1]);
-            File.Delete(probe);
+            using var file = new FileStream(
+                probe,
+                FileMode.CreateNew,
+                FileAccess.Write,
+                FileShare.None,
+                0,
+                FileOptions.DeleteOnClose
+            );
+            file.WriteByte(1);
+            return Task.FromResult(true);
+        }
+        catch (IOException exception) when (DiskFull.Is(exception))
+        {
             return Task.FromResult(true);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

@@ -17,8 +17,8 @@ public interface IFileStore
     /// <summary>Stores copies of the files durably: when this returns, they survive a power cut. Saving the same again is nothing new.</summary>
     Task SaveAsync(string key, IReadOnlyCollection<StoredFile> files, CancellationToken cancellationToken);
 
-    /// <summary>The file, or null where it is not (any more). Who has it open reads it to its end, also after a delete.</summary>
-    Task<Stream?> OpenReadAsync(string key, string name, CancellationToken cancellationToken);
+    /// <summary>The file, from <paramref name="offset"/> on, or null where it is not (any more). Who has it open reads it to its end.</summary>
+    Task<Stream?> OpenReadAsync(string key, string name, CancellationToken cancellationToken, long offset = 0);
 
     /// <summary>Removes a key with all its files, or what of it is there.</summary>
     Task DeleteAsync(string key, CancellationToken cancellationToken);
@@ -26,8 +26,11 @@ public interface IFileStore
     /// <summary>Every file, in no order.</summary>
     IAsyncEnumerable<StoredEntry> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>Whether it can be written to; for the readiness check.</summary>
-    Task<bool> CanWriteAsync(CancellationToken cancellationToken);
+    /// <summary>Removes what a killed service left half-written, and says how many times that was.</summary>
+    Task<int> RemoveUnfinishedAsync(TimeSpan olderThan, CancellationToken cancellationToken);
+
+    /// <summary>Whether it can be worked with; for the readiness check. A full one can: what is there is read and removed.</summary>
+    Task<bool> AnswersAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>What keys and names look like in any store.</summary>
@@ -49,5 +52,15 @@ public static class StorageKey
     public static string PathOf(string key, string name) =>
         !IsKey(key) ? throw new ArgumentException("A key is 32 lower-case hex digits.", nameof(key))
         : !IsName(name) ? throw new ArgumentException("A name is lower-case letters, digits and dots.", nameof(name))
-        : $"{key[..2]}/{key[2..]}/{name}";
+        : PrefixOf(key) + name;
+
+    /// <summary>What the paths of all files of a key begin with.</summary>
+    public static string PrefixOf(string key) => $"{key[..2]}/{key[2..]}/";
+
+    /// <summary>The opposite of <see cref="PathOf"/>; false for what we would not have written.</summary>
+    public static bool TryParsePath(string path, out string key, out string name)
+    {
+        (key, name) = path.Split('/') is [{ Length: 2 } start, var rest, var last] ? (start + rest, last) : ("", "");
+        return IsKey(key) && IsName(name);
+    }
 }

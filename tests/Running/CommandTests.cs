@@ -28,6 +28,8 @@ public sealed class CommandTests(PostgresServer postgres) : ProcessTest(postgres
     [InlineData("migrate", "down")]
     [InlineData("accounts")]
     [InlineData("accounts", "praise", "nina")]
+    [InlineData("media")]
+    [InlineData("media", "move", "--to", "tape")]
     public async Task Words_that_are_no_command_are_answered_with_those_that_are(params string[] words)
     {
         var (exitCode, _, errors) = await RunAsync(words);

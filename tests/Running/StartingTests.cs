@@ -92,6 +92,10 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("Jwt__SigningKey", "")]
     [InlineData("Jwt__SigningKey", "dG9vIHNob3J0")]
     [InlineData("Jwt__SigningKey", "thirty-two bytes or more, but not in Base64!")]
+    [InlineData("Media__Store", "tape")]
+    [InlineData("Media__Store", "s3")]
+    [InlineData("Media__S3__Endpoint", "nonsense")]
+    [InlineData("Media__AccelRedirect", "_media")]
     public async Task A_start_that_cannot_be_says_why_in_one_line(string setting, string? value)
     {
         var (exitCode, output, errors) = await RunAsync([], (setting, value));
