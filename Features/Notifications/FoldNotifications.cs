@@ -20,6 +20,8 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
 
     private const int BatchSize = 500;
 
+    private const string IsDue = "select exists (select from notification_outbox)";
+
     // A statement of its own: what comes after it sees all that whoever was let in before has committed.
     // What the planner thinks the fold to cost may be worth a compilation each time, and never is.
     private const string Lead = """
@@ -135,7 +137,9 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
         {
             try
             {
-                while (await FoldAsync(stoppingToken) == BatchSize) { }
+                while (
+                    await db.FirstAsync<bool>(IsDue, null, stoppingToken) && await FoldAsync(stoppingToken) == BatchSize
+                ) { }
                 if (swept < DateTime.UtcNow - SweepInterval)
                 {
                     while (await db.ExecuteAsync(Sweep, null, stoppingToken) > 0) { }

@@ -64,8 +64,6 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(ConnectionString);
         await connection.OpenAsync();
-        // Nobody folds notifications meanwhile, whose rows refer to what goes.
-        await connection.ExecuteAsync("select pg_advisory_lock(1313821769)");
         _respawner ??= await Respawner.CreateAsync(
             connection,
             new RespawnerOptions
@@ -75,7 +73,17 @@ public sealed class Service(PostgresServer postgres) : IAsyncLifetime
                 TablesToIgnore = ["VersionInfo"],
             }
         );
-        await _respawner.ResetAsync(connection);
+        // What is folded meanwhile is folded first, and nothing after it.
+        await connection.ExecuteAsync("select pg_advisory_lock(1313821769); delete from notification_outbox");
+        while (true)
+        {
+            try
+            {
+                await _respawner.ResetAsync(connection);
+                break;
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DeadlockDetected) { }
+        }
         await connection.ExecuteAsync("select pg_advisory_unlock(1313821769)");
     }
 
