@@ -1,4 +1,5 @@
 using InstaSlice.Features.Profiles;
+using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
@@ -22,30 +23,35 @@ internal static class GetMediaFile
         cross join lateral jsonb_to_recordset(m.variants || coalesce(m.avatar_variants, '[]'))
             as file (name text, "contentType" text, bytes bigint, sha256 text)
         where m.id = @id and file.name = shown.name
-            and case when shown.as_avatar then {AuthorView.IsThere} and author.avatar_media_id = m.id else {MediaView.IsVisible} end
+            and case when shown.as_avatar then {AuthorView.IsThere} and author.avatar_media_id = m.id
+                else {MediaView.IsVisible} and (@signed or {MediaView.IsPublic}) end
         """;
 
     /// <summary>
     /// The bytes, by the same rule as the post that they are on, decided anew at each request. What everyone may see has one URL that
-    /// stays; anything else is reached only through a URL that the API signed for one viewer. An avatar is everyone's while it is one.
+    /// stays, also for those who send a token, unless a block hides them. Anything else is reached only through a URL that the API signed
+    /// for one viewer. An avatar is everyone's while it is one.
     /// </summary>
     public static async Task<Results<FileResource, Missing>> Handle(
         string key,
         HttpContext context,
         MediaUrls urls,
+        Viewer caller,
         FileStores stores,
         NpgsqlDataSource db,
         CancellationToken cancel
     )
     {
         var (id, variant) = Split(key);
+        var viewer = urls.ViewerOf(context.Request);
         var row = await db.FirstAsync<Row>(
             Sql,
             new
             {
                 id,
                 variant,
-                viewer = urls.ViewerOf(context.Request).Id,
+                viewer = viewer.IsAnonymous ? caller.Id : viewer.Id,
+                signed = !viewer.IsAnonymous,
             },
             cancel
         );
@@ -65,7 +71,7 @@ internal static class GetMediaFile
         // A link to a bucket is for whom it was made, however public the bytes are.
         headers.CacheControl =
             elsewhere?.Status == StatusCodes.Status307TemporaryRedirect ? "private, no-store" : cacheControl;
-        // A token changes nothing here, so that what is public is cached once for everybody.
+        // A token adds nothing here, so that what is public is cached once for everybody.
         headers.Vary = default;
         headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
         headers["Cross-Origin-Resource-Policy"] = "cross-origin";
