@@ -20,7 +20,7 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
 
     private const int BatchSize = 500;
 
-    private const string IsDue = "select exists (select from notification_outbox)";
+    private const string IsDue = "select min(position) is not null from notification_outbox";
 
     // A statement of its own: what comes after it sees all that whoever was let in before has committed.
     // What the planner thinks the fold to cost may be worth a compilation each time, and never is.
