@@ -435,7 +435,7 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
                 new { media }
             );
             var directory = Directory.CreateDirectory(Path.Combine(service.DataDirectory, "media", key[..2], key[2..]));
-            await File.WriteAllTextAsync(Path.Combine(directory.FullName, "large"), "canaryown");
+            await File.WriteAllTextAsync(Path.Combine(directory.FullName, "large"), "canaryown".PadRight(26));
         }
     }
 }
