@@ -1,6 +1,8 @@
 using InstaSlice.Features.Accounts;
 using InstaSlice.Features.Blocks;
 using InstaSlice.Features.Comments;
+using InstaSlice.Features.Explore;
+using InstaSlice.Features.Feed;
 using InstaSlice.Features.Follows;
 using InstaSlice.Features.Likes;
 using InstaSlice.Features.Media;
@@ -10,7 +12,9 @@ using InstaSlice.Features.Posts;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Features.Reports;
 using InstaSlice.Features.Saves;
+using InstaSlice.Features.Search;
 using InstaSlice.Features.Seed;
+using InstaSlice.Features.Tags;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -31,6 +35,7 @@ builder.AddApiDocument();
 builder.AddAccounts();
 builder.AddMedia();
 builder.AddNotifications();
+builder.AddExplore();
 
 var app = builder.Build();
 app.UseHttp();
@@ -51,6 +56,10 @@ v1.MapLikes();
 v1.MapSaves();
 v1.MapReports();
 v1.MapNotifications();
+v1.MapFeed();
+v1.MapExplore();
+v1.MapTags();
+v1.MapSearch();
 
 return await app.RunAsync(
     args,

@@ -50,4 +50,5 @@ foreach (var load in Load.All)
 await Files.RunAsync(service, postgres.ConnectionString, directory, firstPost, seconds);
 http.DefaultRequestHeaders.Authorization = new("Bearer", token);
 await Pictures.RunAsync(service, http, Load.All[0].WriteScript(directory, firstPost, lastPost, token), seconds);
+await Growth.RunAsync(postgres.ConnectionString, directory);
 Console.WriteLine($"under load the service held {service.ResidentMegabytes} MB");

@@ -77,7 +77,8 @@ public static class AccountsCommand
     )
     {
         var args = new { name = name.ToLowerInvariant(), hash };
-        if (await db.FirstAsync<long?>(sql, args, cancel) is null)
+        // Suspending turns over the tags of all of the profile's posts.
+        if (await db.FirstAsync<long?>(sql, args, cancel, TimeSpan.FromSeconds(60)) is null)
             throw new StartupException($"There is no account '{name}'.");
     }
 }

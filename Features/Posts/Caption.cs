@@ -29,6 +29,20 @@ internal sealed class Caption
             ? new("caption", $"Holds {Tags.Length} tags; at most {MaximumTags} are allowed.")
             : Profiles.Mentions.Problem(Mentions, "caption");
 
+    /// <summary>A tag in the form in which <see cref="Tags"/> has it, given with or without its #; what is no text is no post's tag.</summary>
+    public static string TagOf(string text)
+    {
+        try
+        {
+            var clean = Infrastructure.Http.Text.Clean(text);
+            return Fold(clean.EnumerateRunes().FirstOrDefault() is var first && IsStart(first) ? clean[1..] : clean);
+        }
+        catch (FormatException)
+        {
+            return "";
+        }
+    }
+
     /// <summary>
     /// Hashtag identifiers of UAX 31 (D2): a start character that follows no continue character, then continue characters.
     /// </summary>

@@ -18,17 +18,19 @@ public static class Sql
     private const int Attempts = 5;
 
     /// <summary>The rows of one statement, in its order.</summary>
+    /// <param name="deadline">Longer than a request's, for what may rightly take longer.</param>
     public static async Task<List<T>> ListAsync<T>(
         this NpgsqlDataSource db,
         string sql,
         object? args,
-        CancellationToken cancel
+        CancellationToken cancel,
+        TimeSpan? deadline = null
     ) =>
         (
             await db.RunAsync(
                 sql,
                 args,
-                null,
+                deadline,
                 static (connection, command) => connection.QueryAsync<T>(command),
                 cancel
             )

@@ -13,23 +13,28 @@ namespace InstaSlice.Infrastructure.Http;
 public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
 
 /// <summary>
-/// <c>?limit=&amp;cursor=</c> of a list. A cursor holds the place of the last row that was shown (up to two numbers) and a keyed
-/// hash over that, the path and the viewer: it opens just the list, for just the viewer, that it was given out for.
+/// <c>?limit=&amp;cursor=</c> of a list. A cursor holds the place of the last row that was shown and a keyed hash over that, the
+/// path, what is searched for and the viewer: it opens just the list, for just the viewer, that it was given out for.
 /// </summary>
 public sealed class Paging : IEndpointParameterMetadataProvider
 {
-    private const int PlaceBytes = 2 * sizeof(long);
     private const int TagBytes = 16;
+
+    /// <summary>How long a ranked list goes on as it was when it was begun.</summary>
+    private static readonly TimeSpan PinnedFor = TimeSpan.FromHours(1);
 
     private readonly byte[] _key;
     private readonly string _list;
+    private readonly byte[]? _place;
+    private readonly DateTimeOffset _now;
 
-    private Paging(byte[] key, string list, int limit, (long, long)? after)
+    private Paging(byte[] key, string list, int limit, byte[]? place, DateTimeOffset now)
     {
         _key = key;
         _list = list;
         Limit = limit;
-        After = after;
+        _place = place;
+        _now = now;
     }
 
     /// <summary>How many rows the client wants: 1 to 100.</summary>
@@ -39,7 +44,34 @@ public sealed class Paging : IEndpointParameterMetadataProvider
     public int Take => Limit + 1;
 
     /// <summary>The place after which the page begins; null on the first page.</summary>
-    public (long First, long Second)? After { get; }
+    public (long First, long Second)? After => _place is null ? null : (Number(0, of: 2), Number(1, of: 2));
+
+    /// <summary>The place after which a page of a list that is <see cref="LatestFirst"/> begins; on the first page, after all time.</summary>
+    public (long Time, long Id) AfterLatest => After ?? (LatestFirst.EndOfTime, long.MaxValue);
+
+    /// <summary>The place after which a page of a list begins whose newest ids come first; on the first page, after all ids.</summary>
+    public long AfterNewest => After?.First ?? long.MaxValue;
+
+    /// <summary>The place after which a page begins in a list that is ordered by a text; null on the first page.</summary>
+    public string? AfterText => _place is null ? null : Encoding.UTF8.GetString(_place);
+
+    /// <summary>
+    /// The place after which a page of a list that is <see cref="BestFirst"/> begins, and when its ranking was pinned; on the first page, before
+    /// all ranks and not yet.
+    /// </summary>
+    /// <exception cref="ProblemException">That was more than an hour ago.</exception>
+    public (long? Pinned, long Score, long Id) AfterBest
+    {
+        get
+        {
+            if (_place is null)
+                return (null, long.MaxValue, long.MaxValue);
+            var pinned = Number(0, of: 3);
+            if (_now - DateTimeOffset.UnixEpoch.AddMicroseconds(pinned) > PinnedFor)
+                throw new ProblemException(ProblemKind.BadCursor, "A ranking is kept for an hour; begin anew.");
+            return (pinned, Number(1, of: 3), Number(2, of: 3));
+        }
+    }
 
     public static ValueTask<Paging> BindAsync(HttpContext context)
     {
@@ -54,27 +86,32 @@ public sealed class Paging : IEndpointParameterMetadataProvider
                 throw new ProblemException(ProblemKind.BadLimit, $"Given was '{wanted}'; allowed is 1 to 100.");
         }
 
-        var key = context.RequestServices.GetRequiredService<Keys>().Cursors;
-        var list = $"{context.Request.Path.Value!.ToLowerInvariant()}|{Viewer.Of(context).Id}";
-        var after = query.TryGetValue("cursor", out var cursor)
-            ? Open(key, list, cursor.ToString())
-            : default((long, long)?);
-        return new(new Paging(key, list, limit, after));
+        var services = context.RequestServices;
+        var key = services.GetRequiredService<Keys>().Cursors;
+        var list = $"{context.Request.Path.Value!.ToLowerInvariant()}|{Viewer.Of(context).Id}|{query[SearchTerm.Name]}";
+        var place = query.TryGetValue("cursor", out var cursor) ? Open(key, list, cursor.ToString()) : null;
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        return new(new Paging(key, list, limit, place, now));
     }
-
-    /// <summary>The place after which a page of a list that is <see cref="LatestFirst"/> begins; on the first page, after all time.</summary>
-    public (long Time, long Id) AfterLatest => After ?? (LatestFirst.EndOfTime, long.MaxValue);
 
     /// <summary>Makes the page of the rows asked for with <see cref="Take"/>.</summary>
     /// <param name="place">Where a row stands in the list: what its order by says.</param>
-    public PageResult<TItem> Page<TRow, TItem>(List<TRow> rows, Func<TRow, TItem> item, Func<TRow, (long, long)> place)
-    {
-        var more = rows.Count > Limit;
-        if (more)
-            rows.RemoveRange(Limit, rows.Count - Limit);
-        var next = more ? Close(_key, _list, place(rows[^1])) : null;
-        return new PageResult<TItem>(new Page<TItem>(rows.ConvertAll(row => item(row)), next), Limit);
-    }
+    public PageResult<TItem> Page<TRow, TItem>(
+        List<TRow> rows,
+        Func<TRow, TItem> item,
+        Func<TRow, (long, long)> place
+    ) => Page(rows, item, row => Bytes(place(row).Item1, place(row).Item2));
+
+    /// <summary>As the other, of a list that is <see cref="BestFirst"/>.</summary>
+    public PageResult<TItem> Page<TRow, TItem>(
+        List<TRow> rows,
+        Func<TRow, TItem> item,
+        Func<TRow, (long, long, long)> place
+    ) => Page(rows, item, row => Bytes(place(row).Item1, place(row).Item2, place(row).Item3));
+
+    /// <summary>As the other, of a list that is ordered by a text.</summary>
+    public PageResult<TItem> Page<TRow, TItem>(List<TRow> rows, Func<TRow, TItem> item, Func<TRow, string> place) =>
+        Page(rows, item, row => Encoding.UTF8.GetBytes(place(row)));
 
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder)
     {
@@ -83,41 +120,69 @@ public sealed class Paging : IEndpointParameterMetadataProvider
         builder.Metadata.Add(ProblemKind.BadCursor);
     }
 
-    private static string Close(byte[] key, string list, (long First, long Second) place)
+    private PageResult<TItem> Page<TRow, TItem>(List<TRow> rows, Func<TRow, TItem> item, Func<TRow, byte[]> place)
     {
-        Span<byte> cursor = stackalloc byte[PlaceBytes + TagBytes];
-        BinaryPrimitives.WriteInt64BigEndian(cursor, place.First);
-        BinaryPrimitives.WriteInt64BigEndian(cursor[sizeof(long)..], place.Second);
-        Tag(key, list, cursor[..PlaceBytes], cursor[PlaceBytes..]);
-        return Base64Url.EncodeToString(cursor);
+        var more = rows.Count > Limit;
+        if (more)
+            rows.RemoveRange(Limit, rows.Count - Limit);
+        var next = more ? Close(_key, _list, place(rows[^1])) : null;
+        return new PageResult<TItem>(new Page<TItem>(rows.ConvertAll(row => item(row)), next), Limit);
     }
 
-    private static (long, long) Open(byte[] key, string list, string text)
+    private long Number(int index, int of) =>
+        _place!.Length == of * sizeof(long)
+            ? BinaryPrimitives.ReadInt64BigEndian(_place.AsSpan(index * sizeof(long)))
+            : throw new ProblemException(ProblemKind.BadCursor, null);
+
+    private static byte[] Bytes(params ReadOnlySpan<long> numbers)
     {
-        Span<byte> cursor = stackalloc byte[PlaceBytes + TagBytes];
-        Span<byte> tag = stackalloc byte[TagBytes];
+        var bytes = new byte[numbers.Length * sizeof(long)];
+        for (var i = 0; i < numbers.Length; i++)
+            BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(i * sizeof(long)), numbers[i]);
+        return bytes;
+    }
+
+    private static string Close(byte[] key, string list, byte[] place) =>
+        Base64Url.EncodeToString([.. place, .. Tag(key, list, place)]);
+
+    private static byte[] Open(byte[] key, string list, string text)
+    {
+        var cursor = new byte[Base64Url.GetMaxDecodedLength(text.Length)];
         if (
-            text.Length != Base64Url.GetEncodedLength(cursor.Length)
-            || Base64Url.DecodeFromChars(text, cursor, out _, out var length) is not OperationStatus.Done
-            || length != cursor.Length
+            Base64Url.DecodeFromChars(text, cursor, out _, out var length) is not OperationStatus.Done
+            || length < TagBytes
+            || text.Length != Base64Url.GetEncodedLength(length)
         )
             throw new ProblemException(ProblemKind.BadCursor, null);
-        Tag(key, list, cursor[..PlaceBytes], tag);
-        if (!CryptographicOperations.FixedTimeEquals(tag, cursor[PlaceBytes..]))
+        var place = cursor[..(length - TagBytes)];
+        if (!CryptographicOperations.FixedTimeEquals(Tag(key, list, place), cursor.AsSpan(place.Length, TagBytes)))
             throw new ProblemException(ProblemKind.BadCursor, null);
-        return (
-            BinaryPrimitives.ReadInt64BigEndian(cursor),
-            BinaryPrimitives.ReadInt64BigEndian(cursor[sizeof(long)..])
-        );
+        return place;
     }
 
-    private static void Tag(byte[] key, string list, ReadOnlySpan<byte> place, Span<byte> tag)
-    {
-        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(key, [.. place, .. Encoding.UTF8.GetBytes(list)], hash);
-        hash[..TagBytes].CopyTo(tag);
-    }
+    private static byte[] Tag(byte[] key, string list, byte[] place) =>
+        HMACSHA256.HashData(key, (byte[])[.. place, .. Encoding.UTF8.GetBytes(list)])[..TagBytes];
 }
+
+/// <summary>
+/// SQL of a list that is ordered by <c>(score, id) desc</c>, as it was when its first page was asked for: what was written since then is left out,
+/// so that no row moves, and none is shown twice. The statement calls the time <c>asked.pinned</c>.
+/// </summary>
+public static class BestFirst
+{
+    /// <summary>The time as of which the list is ranked: the database's own, and on later pages the first one's.</summary>
+    public const string Pinned =
+        "coalesce('epoch'::timestamptz + @pinned * interval '1 microsecond', clock_timestamp()) as pinned";
+
+    /// <summary>What <c>(score, id)</c> of a page is less than.</summary>
+    public const string After = "(@afterScore, @afterId)";
+
+    /// <summary>The rest of the place of a row of <c>page</c>, as the cursor holds it; read as <see cref="Ranked"/>.</summary>
+    public const string Place = "page.score, (extract(epoch from page.pinned) * 1000000)::bigint as pinned";
+}
+
+/// <summary>Where a row stands in a list that is <see cref="BestFirst"/>.</summary>
+public sealed record Ranked(long Score, long Pinned);
 
 /// <summary>
 /// SQL of a list that is ordered by <c>(created_at, id) desc</c>: its first page is the one after the end of time, by the same plan.
@@ -150,7 +215,7 @@ public sealed class PageResult<T>(Page<T> page, int limit) : IResult, IStatusCod
     {
         if (page.NextCursor is not null)
             httpContext.Response.Headers.Link =
-                $"<{httpContext.Request.Path.ToUriComponent()}?limit={limit}&cursor={page.NextCursor}>; rel=\"next\"";
+                $"<{httpContext.Request.Path.ToUriComponent()}?{SearchTerm.InLink(httpContext)}limit={limit}&cursor={page.NextCursor}>; rel=\"next\"";
         using var buffer = Json.Write(page);
         await Json.SendAsync(httpContext, buffer);
     }

@@ -21,6 +21,7 @@ internal static class Conventions
     public const string Limit = "Limit";
     public const string Range = "Range";
     public const string TusResumable = "TusResumable";
+    public const string Search = "Search";
 
     public const string AcceptRanges = "Accept-Ranges";
     public const string ContentRange = "Content-Range";
@@ -91,6 +92,23 @@ internal static class Conventions
                     Description =
                         "The `nextCursor` of the page before. It is good for this list and this viewer alone.",
                     Schema = Text(),
+                }
+            ),
+            (
+                Search,
+                new()
+                {
+                    Name = SearchTerm.Name,
+                    In = ParameterLocation.Query,
+                    Required = true,
+                    Description =
+                        "What to look for. Its characters stand for nothing but themselves, unless the call says so.",
+                    Schema = new OpenApiSchema
+                    {
+                        Type = JsonSchemaType.String,
+                        MinLength = 1,
+                        MaxLength = SearchTerm.MaximumLength,
+                    },
                 }
             ),
             (

@@ -62,6 +62,8 @@ internal static partial class Operations
 
     private static void AddConventionalParameters(OpenApiOperation operation, Call call, OpenApiDocument document)
     {
+        if (call.Takes<SearchTerm>())
+            Add(Conventions.Search);
         if (call.Takes<Paging>())
             Add(Conventions.Limit, Conventions.Cursor);
         if (call.Takes<IdempotencyKey>())

@@ -15,6 +15,7 @@ public sealed partial class DependencyTests
     {
         ["AccountsCommand"] = "an operator who removes a reported profile suspends its account",
         ["AvatarCrops"] = "a picture becomes squares when a profile chooses it",
+        ["Caption"] = "tags are found in the form in which captions keep them",
         ["MediaUrls"] = "everything that shows a medium or an avatar has to say where its bytes are",
         ["Mentions"] = "a caption and a comment mention by one rule",
     };

@@ -17,6 +17,10 @@ public sealed class NaughtyPathTests(Service service) : ServiceTest(service)
     [InlineData("/media/1-large?viewer={0}&expires=9999999999&signature={0}")]
     [InlineData("/v1/profiles/author/posts?limit={0}")]
     [InlineData("/v1/profiles/author/posts?cursor={0}")]
+    [InlineData("/v1/tags/{0}/posts")]
+    [InlineData("/v1/search/posts?q={0}")]
+    [InlineData("/v1/search/profiles?q={0}")]
+    [InlineData("/v1/search/tags?q={0}")]
     public async Task A_naughty_string_in_a_path_or_a_query_is_no_fault_of_the_service(string path)
     {
         await SignUpAsync("author");
@@ -39,6 +43,11 @@ public sealed class NaughtyPathTests(Service service) : ServiceTest(service)
     [InlineData("GET /v1/profiles/author/posts?cursor=%00 HTTP/1.1")]
     [InlineData("GET /v1/profiles/author/posts?limit=%ff HTTP/1.1")]
     [InlineData("GET /v1/profiles/author?%00=%00 HTTP/1.1")]
+    [InlineData("GET /v1/tags/%ef%bf%be/posts HTTP/1.1")]
+    [InlineData("GET /v1/tags/%ed%a0%80/posts HTTP/1.1")]
+    [InlineData("GET /v1/search/posts?q=%00 HTTP/1.1")]
+    [InlineData("GET /v1/search/profiles?q=%ef%bf%be HTTP/1.1")]
+    [InlineData("GET /v1/search/tags?q=%ed%a0%80 HTTP/1.1")]
     [InlineData("GET /v1/../../etc/passwd HTTP/1.1")]
     [InlineData("GET /v1/profiles/..%2f..%2fetc%2fpasswd HTTP/1.1")]
     [InlineData("GET http://other.example/v1/profiles/author HTTP/1.1")]

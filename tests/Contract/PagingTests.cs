@@ -168,6 +168,9 @@ public sealed class PagingTests(Service service) : ServiceTest(service)
             "/v1/profiles/me/mutes",
             "/v1/profiles/me/saved",
             "/v1/follow-requests",
+            "/v1/feed",
+            "/v1/explore",
+            "/v1/tags/sunset/posts",
         ];
     }
 

@@ -21,6 +21,7 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         "GET /v1/comments/{id}",
         "GET /v1/comments/{id}/likes",
         "GET /v1/comments/{id}/replies",
+        "GET /v1/explore",
         "GET /v1/media/{id}",
         "GET /v1/posts/{id}",
         "GET /v1/posts/{id}/comments",
@@ -31,6 +32,10 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         "GET /v1/profiles/{username}/posts",
         "OPTIONS /v1/media/uploads",
         "OPTIONS /v1/media/uploads/{id}",
+        "GET /v1/search/posts",
+        "GET /v1/search/profiles",
+        "GET /v1/search/tags",
+        "GET /v1/tags/{tag}/posts",
         "POST /v1/accounts",
         "POST /v1/sessions",
         "POST /v1/sessions/refresh",
@@ -92,6 +97,7 @@ public sealed partial class PublicRoutesTests(Service service) : ServiceTest(ser
         pattern
             .Replace("{id}", "1", StringComparison.Ordinal)
             .Replace("{key}", "1-large", StringComparison.Ordinal)
+            .Replace("{tag}", "nothing", StringComparison.Ordinal)
             .Replace("{username}", "nobody", StringComparison.Ordinal);
 
     /// <summary><c>:id</c> of <c>{id:id}</c>.</summary>

@@ -1,5 +1,8 @@
 using System.Net;
+using InstaSlice.Features.Explore;
 using InstaSlice.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using static InstaSlice.Tests.Contract.Role;
 
 namespace InstaSlice.Tests.Contract;
@@ -81,11 +84,11 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
         new("GET /v1/feed", About.Self, 200),
         new("GET /v1/explore", About.Nobody, 200),
         new("GET /v1/tags/{tag}/posts", About.Nobody, 200),
-        new("GET /v1/search/posts?q=canarycaption", About.Nobody, 200),
-        new("GET /v1/search/posts?q=canaryalt#alt", About.Nobody, 200),
-        new("GET /v1/search/tags?q=canarytag", About.Nobody, 200),
+        new("GET /v1/search/posts?q={caption}", About.Nobody, 200),
+        new("GET /v1/search/posts?q={alt}#alt", About.Nobody, 200),
+        new("GET /v1/search/tags?q={tag}", About.Nobody, 200),
         new("GET /v1/search/profiles?q={owner}", About.Nobody, 200),
-        new("GET /v1/search/profiles?q=canarybio#name", About.Nobody, 200),
+        new("GET /v1/search/profiles?q={bio}#name", About.Nobody, 200),
         // What the owner has.
         new("GET /v1/profiles/{owner}/posts", About.Things, 200),
         new("GET /v1/profiles/{owner}/followers", About.Things, 200),
@@ -279,17 +282,10 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
     /// <summary>An owner with a post, a friend who was there, a host where the owner was, and the viewer.</summary>
     private sealed class World(Client viewer, Dictionary<string, string> names)
     {
-        private const string Bio = "canarybio";
+        private string Bio => names["bio"];
 
         /// <summary>What only those may read who see the owner's posts.</summary>
-        private static readonly string[] OfPosts =
-        [
-            "canarycaption",
-            "canaryalt",
-            "canaryown",
-            "canaryfriend",
-            "canaryreply",
-        ];
+        private string[] OfPosts => [names["caption"], names["alt"], "canaryown", "canaryfriend", "canaryreply"];
 
         private static int _worlds;
 
@@ -319,7 +315,9 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
         public static async Task<World> MakeAsync(Service service, Content content, Role role)
         {
             var number = Interlocked.Increment(ref _worlds);
-            var owner = await Builders.SignUpAsync(service, $"owner{number}");
+            // What finds posts and people finds those of other worlds too.
+            var (bio, caption, alt) = ($"canarybio{number}x", $"canarycaption{number}x", $"canaryalt{number}x");
+            var owner = await Builders.SignUpAsync(service, $"owner{number}x");
             var friend = await Builders.SignUpAsync(service, $"friend{number}");
             var host = await Builders.SignUpAsync(service, $"host{number}");
             var viewer = role switch
@@ -332,20 +330,20 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
                 "/v1/profiles/me",
                 new
                 {
-                    displayName = Bio,
-                    bio = Bio,
+                    displayName = bio,
+                    bio,
                     isPrivate = content is Content.Private,
                 }
             );
             await FollowAsync(owner, friend);
 
             var media = await Builders.AddMediaAsync(service, owner);
-            await owner.PatchAsync($"/v1/media/{media}", new { altText = "canaryalt" });
+            await owner.PatchAsync($"/v1/media/{media}", new { altText = alt });
             await WriteFileAsync(service, media);
             var post = (
                 await owner.PostAsync(
                     "/v1/posts",
-                    new { caption = $"canarycaption #canarytag{number}", mediaIds = new[] { media } }
+                    new { caption = $"{caption} #canarytag{number}x", mediaIds = new[] { media } }
                 )
             ).Id;
             var comment = await Builders.CommentAsync(owner, post, "canaryown");
@@ -360,6 +358,12 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
             await owner.PutAsync($"/v1/comments/{elsewhere}/like");
             await FollowAsync(host, owner);
             await FollowAsync(owner, host);
+
+            await service
+                .Services.GetServices<IHostedService>()
+                .OfType<RankPosts>()
+                .Single()
+                .RankAsync(TimeSpan.Zero, TestContext.Current.CancellationToken);
 
             if (role is Requester)
                 await viewer.PutAsync($"/v1/profiles/{owner.Username}/follow");
@@ -400,7 +404,10 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
                     ["session"] = "1",
                     ["report"] = "1",
                     ["upload"] = "1",
-                    ["tag"] = $"canarytag{number}",
+                    ["tag"] = $"canarytag{number}x",
+                    ["bio"] = bio,
+                    ["caption"] = caption,
+                    ["alt"] = alt,
                 }
             );
         }

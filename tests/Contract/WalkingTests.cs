@@ -22,6 +22,8 @@ public sealed class WalkingTests(Service service) : ServiceTest(service)
             "blocks",
             "mutes",
             "saved",
+            "feed",
+            "tagged posts",
         ];
 
     [Theory]
@@ -163,6 +165,16 @@ public sealed class WalkingTests(Service service) : ServiceTest(service)
             "follow requests" => await RequestsAsync(),
             "blocks" => People("/v1/profiles/me/blocks", "block", "blocks", "blocked_id"),
             "mutes" => People("/v1/profiles/me/mutes", "mute", "mutes", "muted_id"),
+            "feed" => new List(author, "/v1/feed", () => Builders.PostAsync(Service, author), Delete("posts", "id"))
+            {
+                Spared = post,
+            },
+            "tagged posts" => new List(
+                author,
+                "/v1/tags/a/posts",
+                () => Builders.PostAsync(Service, author, "#a"),
+                Delete("posts", "id")
+            ),
             "saved" => new List(author, "/v1/profiles/me/saved", SaveAsync, Delete("saves", "post_id")),
             _ => new List(author, "/v1/sessions", SignInAsync, Delete("sessions", "id"))
             {

@@ -28,6 +28,14 @@ public static class Counters
         ("post_counters", "post_id", "posts", "comment_count", "comments r where r.post_id = of.id"),
         ("comment_counters", "comment_id", "comments", "like_count", "comment_likes r where r.comment_id = of.id"),
         ("comment_counters", "comment_id", "comments", "reply_count", "comments r where r.parent_id = of.id"),
+        (
+            "tags",
+            "tag",
+            // A tag is the id of what its counter counts for.
+            "(select unnest(tags) as id from posts join profiles on profiles.id = author_id where visible and not is_private union select tag from tags)",
+            "post_count",
+            "posts r join profiles author on author.id = r.author_id and author.visible and not author.is_private where of.id = any(r.tags)"
+        ),
     ];
 
     public static Task AssertExactAsync(Service service) => AssertExactAsync(service.ConnectionString);

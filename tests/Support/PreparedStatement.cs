@@ -23,6 +23,10 @@ internal sealed partial class PreparedStatement
         ["afterTime"] = "bigint",
         ["afterId"] = "bigint",
         ["take"] = "integer",
+        ["q"] = "text",
+        ["pinned"] = "bigint",
+        ["afterScore"] = "bigint",
+        ["least"] = "interval",
     };
 
     /// <exception cref="PostgresException">The schema does not have what the statement names, or not of that type.</exception>

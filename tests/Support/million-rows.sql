@@ -58,6 +58,25 @@ insert into notifications (recipient_id, number, kind, post_id, comment_id, acto
 select 1 + i / 20, 1 + i % 20, (array['post_like', 'comment', 'follow'])[1 + i % 3], case when i % 3 < 2 then i end,
     case when i % 3 = 1 then i end, 100001 + (i * 7919) % 899981, now() - i * interval '8 seconds'
 from generate_series(1::bigint, 1000000) i;
+insert into post_tags (tag, post_id, author_id, listed)
+select 'tag' || i % 20000, i, 1 + (i * 7919) % 100000, i % 5 > 0 from generate_series(1::bigint, 1000000) i;
+insert into tags (tag, post_count) select 'tag' || i, 40 from generate_series(1, 1000000) i;
+-- Their indexes take many times as long row by row.
+do $$
+declare
+    of_words text := pg_get_indexdef('post_search_match'::regclass);
+    of_names text := pg_get_indexdef('profile_names_alike'::regclass);
+begin
+    drop index post_search_match, profile_names_alike;
+    insert into post_search (post_id, author_id, words)
+    select i, 1 + (i * 7919) % 100000, to_tsvector('simple', 'caption ' || i) from generate_series(1::bigint, 1000000) i;
+    insert into profile_names (profile_id, name, is_username) select i, 'user' || i, true from generate_series(1::bigint, 1000000) i;
+    execute of_words;
+    execute of_names;
+end $$;
+insert into explore_rankings (id, made_at) select i, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
+insert into explore_posts (ranking_id, rank, post_id)
+select 1 + i / 1000, 1 + i % 1000, 1 + (i * 7919) % 999983 from generate_series(1::bigint, 1000000) i;
 
 insert into idempotency_keys (caller, key, request_hash, status, resource_id, created_at)
 select (i % 10000)::text, 'key ' || i, sha256('x'), 201, i, now() - i * interval '86500 microseconds' from generate_series(1::bigint, 1000000) i;
