@@ -59,6 +59,10 @@ public sealed class CreateTags : Migration
             begin
                 select visible and not is_private into is_listed from profiles where id = new.author_id for share;
                 if tg_op = 'UPDATE' then
+                    -- What goes is counted before what comes: all counters are locked first, in the order of the tags.
+                    insert into tags as t (tag, post_count)
+                    select distinct tag, 0 from unnest(old.tags || new.tags) tag where is_listed and char_length(tag) <= 100 order by tag
+                    on conflict on constraint tags_once do update set post_count = t.post_count;
                     delete from post_tags where post_id = new.id and tag <> all (new.tags);
                 end if;
                 insert into post_tags (tag, post_id, author_id, listed)

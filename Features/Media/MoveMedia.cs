@@ -16,7 +16,7 @@ internal sealed class MoveMedia(NpgsqlDataSource db, FileStores stores, ScratchS
     private const string Next = """
         select storage_key from media_files files
         where store = @from and due_at is null and coalesce(held_until < now(), true) and storage_key > @afterKey
-            and not exists (select from video_jobs job where job.storage_key = files.storage_key)
+            and (select true from video_jobs job where job.storage_key = files.storage_key) is null
         order by storage_key limit 100
         """;
 

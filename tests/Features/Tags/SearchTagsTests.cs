@@ -57,6 +57,23 @@ public sealed class SearchTagsTests(Service service) : ServiceTest(service)
     }
 
     [Fact]
+    public async Task A_tag_that_nobody_has_but_whom_a_block_hides_is_not_found()
+    {
+        var (viewer, other) = (await SignUpAsync("viewer"), await SignUpAsync("other"));
+        await PostAsync("#canary #shared");
+        await Builders.PostAsync(Service, other, "#shared");
+
+        foreach (var (blocker, blocked) in new[] { (viewer, _author), (_author, viewer) })
+        {
+            await blocker.PutAsync($"/v1/profiles/{blocked.Username}/block");
+            Assert.Empty((await viewer.GetAsync("/v1/search/tags?q=canary")).Items);
+            Assert.Equal(2, (int)(await viewer.GetAsync("/v1/search/tags?q=shared")).Items[0]!["postCount"]!);
+            await blocker.DeleteAsync($"/v1/profiles/{blocked.Username}/block");
+            Assert.Single((await viewer.GetAsync("/v1/search/tags?q=canary")).Items);
+        }
+    }
+
+    [Fact]
     public async Task Counts_are_exact_after_posts_edits_deletions_and_changes_of_privacy_at_once()
     {
         var authors = new[] { _author, await SignUpAsync("ben"), await SignUpAsync("chi") };
