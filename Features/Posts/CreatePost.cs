@@ -27,6 +27,8 @@ internal static class CreatePost
             select author.id, @caption, @tags, @mentions from profiles author
             where author.id = @viewer and {AuthorView.IsThere}
               and (select count(*) from usable) = cardinality(@mediaIds)
+            -- Before its counters and tags: a deletion, or a change of privacy, takes them in that order too.
+            for no key update of author
             returning {PostView.Columns}),
         page_media as (
             update media m set post_id = page.id, position = array_position(@mediaIds, m.id) - 1

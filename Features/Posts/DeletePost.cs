@@ -9,10 +9,11 @@ namespace InstaSlice.Features.Posts;
 
 internal static class DeletePost
 {
+    // One's profile is locked first by all that changes posts and what is counted of them: a change of privacy goes through those too.
     private const string Sql = $"""
         with seen as (
             select p.id, p.author_id = @viewer as own
-            from posts p join profiles author on author.id = p.author_id
+            from (select from profiles where id = @viewer for no key update) me cross join posts p join profiles author on author.id = p.author_id
             where p.id = @id and {AuthorView.IsVisible}),
         gone as (delete from posts p using seen where p.id = seen.id and seen.own returning 1)
         select own, exists (select from gone) as done from seen

@@ -12,11 +12,12 @@ public sealed record EditPostRequest([property: TextLength(2200)] string Caption
 
 internal static class EditPost
 {
-    // The lock makes the version that If-Match is held against the latest one, also when two edits come at once.
+    // The lock makes the version that If-Match is held against the latest one, also when two edits come at once. One's profile is locked first
+    // by all that changes posts and what is counted of them.
     private const string Sql = $"""
         with seen as (
             select p.id, p.author_id = @viewer as own, @versions::integer[] is null or p.version = any(@versions) as matched
-            from posts p join profiles author on author.id = p.author_id
+            from (select from profiles where id = @viewer for no key update) me cross join posts p join profiles author on author.id = p.author_id
             where p.id = @id and {AuthorView.IsVisible}
             for no key update of p),
         page as (

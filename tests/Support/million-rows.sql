@@ -10,7 +10,7 @@ insert into sessions (id, profile_id, refresh_hash, expires_at, ended_at)
 select i, 1 + i % 300000, sha256('x'), now() + i * interval '2 seconds', case when i % 20 = 0 then now() - i * interval '1 second' end
 from generate_series(1::bigint, 1000000) i;
 insert into login_failures (subject, failed_at, last_at)
-select int8send(i), array[now()], now() - i * interval '901 microseconds' from generate_series(1::bigint, 1000000) i;
+select int8send(i), array[now()], now() - i * interval '300 microseconds' from generate_series(1::bigint, 1000000) i;
 
 insert into posts (id, author_id, caption, created_at)
 select i, 1 + (i * 7919) % 100000, 'caption ' || i, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;
