@@ -9,7 +9,8 @@ public static class MediaEndpoints
 {
     public static void MapMedia(this IEndpointRouteBuilder v1)
     {
-        var media = v1.MapGroup("/media").WithTag("Media", "Images: uploading them, and getting their bytes.");
+        var media = v1.MapGroup("/media")
+            .WithTag("Media", "Pictures and videos: uploading them, and getting their bytes.");
         media
             .MapPost("", UploadMedia.Handle)
             .WithMetadata(
@@ -30,11 +31,12 @@ public static class MediaEndpoints
         string[] options = [HttpMethods.Options];
         uploads.MapMethods("", options, DescribeUploads.Handle).AllowAnonymous();
         uploads.MapMethods("/{id:id}", options, DescribeUploads.Handle).AllowAnonymous().ExcludeFromDescription();
-        uploads.MapPost("", CreateUpload.Handle).WithMetadata(piece);
+        uploads.MapPost("", CreateUpload.Handle).WithMetadata(piece, ProblemKind.InsufficientStorage);
         uploads.MapGet("/{id:id}", GetUpload.Handle);
         uploads
             .MapPatch("/{id:id}", ResumeUpload.Handle)
-            .WithMetadata(piece, new PieceMetadata(), new AcceptsMetadata([Tus.ContentType], typeof(Stream)));
+            .WithMetadata(piece, ProblemKind.InsufficientStorage)
+            .WithMetadata(new PieceMetadata(), new AcceptsMetadata([Tus.ContentType], typeof(Stream)));
         uploads.MapDelete("/{id:id}", DeleteUpload.Handle);
     }
 

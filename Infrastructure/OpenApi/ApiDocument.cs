@@ -14,8 +14,8 @@ public static class ApiDocument
     private const string Name = "v1";
 
     private const string About = """
-        Profiles, posts, comments and likes. Reads of what is public need no token; for the rest, make an account or a session and send
-        its `accessToken` as `Authorization: Bearer`.
+        Profiles and follows, pictures and videos, posts, comments and likes, a feed, search, notifications. Reads of what is public need no
+        token; for the rest, make an account or a session and send its `accessToken` as `Authorization: Bearer`.
 
         Errors are `application/problem+json` (RFC 9457) with a stable `code` to switch on. Lists are followed by `nextCursor` until it is
         null. Every `POST` but those of sessions may be sent again with the same `Idempotency-Key`. `HEAD` is answered as `GET` without the body.

@@ -2,7 +2,11 @@ using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Running;
 using InstaSlice.Infrastructure.Storage;
 using InstaSlice.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace InstaSlice.Tests.Infrastructure;
 
@@ -42,6 +46,43 @@ public sealed class S3StoreTests(S3Server server) : FileStoreTests, IClassFixtur
             );
         }
         Assert.Null(await _store.OpenReadAsync(StorageKey.New(), "original", Cancel));
+    }
+
+    [Fact]
+    public async Task Of_a_large_file_that_breaks_off_no_part_is_left_in_the_bucket()
+    {
+        var aborted = new TaskCompletionSource<string?>();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var breaking = builder.Build();
+        breaking.MapPost(
+            "/{bucket}/{**key}",
+            () =>
+                Results.Text(
+                    "<InitiateMultipartUploadResult><UploadId>half</UploadId></InitiateMultipartUploadResult>",
+                    "application/xml"
+                )
+        );
+        breaking.MapPut("/{bucket}/{**key}", () => Results.StatusCode(403));
+        breaking.MapDelete(
+            "/{bucket}/{**key}",
+            (string uploadId) =>
+            {
+                aborted.TrySetResult(uploadId);
+                return Results.NoContent();
+            }
+        );
+        await breaking.StartAsync(Cancel);
+        var large = Source("");
+        await using (var file = new FileStream(large, FileMode.Create))
+            file.SetLength(17 * 1024 * 1024);
+
+        using var store = new S3Store(server.Settings with { Endpoint = new Uri(breaking.Urls.Single()) });
+        await Assert.ThrowsAsync<UnavailableException>(() =>
+            store.SaveAsync(StorageKey.New(), [new StoredFile("original", large)], Cancel)
+        );
+        Assert.Equal("half", await aborted.Task.WaitAsync(TimeSpan.FromSeconds(10), Cancel));
     }
 
     [Fact]
