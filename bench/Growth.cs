@@ -48,6 +48,7 @@ internal static class Growth
             select follower, followee, true
             from (select 1 + i * 7919 % 20000 as follower, 1 + floor(20000 * power(random(), 3))::bigint as followee from generate_series(1, 200000) i) f
             where follower <> followee on conflict do nothing;
+        truncate explore_rankings cascade; -- the ranking of nothing would be young for a minute
         """;
 
     private static readonly (string Name, string Viewer, string Path)[] Reads =

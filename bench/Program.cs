@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 // so only the ratio of medians says something.
 const int Rounds = 5;
 var seconds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 4;
+var parts = args.Length > 1 ? args[1..] : ["loads", "files", "pictures", "growth"];
 
 var directory = Directory.CreateTempSubdirectory("instaslice-bench-").FullName;
 await using var postgres = await PrivatePostgres.StartAsync(directory, throwaway: false, NullLogger.Instance);
@@ -29,7 +30,7 @@ using var limit = Server.Start("Limit.dll", postgres.ConnectionString, directory
 await limit.ReadyAsync($"/v1/posts/{firstPost}");
 
 Console.WriteLine($"{"", -24}{"service/s", 12}{"limit/s", 12}{"ratio", 8}{"p99 ms", 10}{"limit", 8}");
-foreach (var load in Load.All)
+foreach (var load in parts.Contains("loads") ? Load.All : [])
 {
     var script = load.WriteScript(directory, firstPost, lastPost, token);
     await Load.RunAsync(service.Address, script, 2); // both are warm before anything counts
@@ -45,10 +46,15 @@ foreach (var load in Load.All)
         $"{load.Name, -24}{s.PerSecond, 12:N0}{l.PerSecond, 12:N0}{s.PerSecond / l.PerSecond, 8:0.00}{s.P99, 10:0.0}{l.P99, 8:0.0}"
     );
     if (ours.Concat(bare).Sum(m => m.Failed) is > 0 and var failed)
-        Console.WriteLine($"  {failed} requests were not answered 2xx");
+        throw new InvalidOperationException(
+            $"{load.Name}: {failed} requests were not answered 2xx, so the figures say nothing."
+        );
 }
-await Files.RunAsync(service, postgres.ConnectionString, directory, firstPost, seconds);
+if (parts.Contains("files"))
+    await Files.RunAsync(service, postgres.ConnectionString, directory, firstPost, seconds);
 http.DefaultRequestHeaders.Authorization = new("Bearer", token);
-await Pictures.RunAsync(service, http, Load.All[0].WriteScript(directory, firstPost, lastPost, token), seconds);
-await Growth.RunAsync(postgres.ConnectionString, directory);
+if (parts.Contains("pictures"))
+    await Pictures.RunAsync(service, http, Load.All[0].WriteScript(directory, firstPost, lastPost, token), seconds);
+if (parts.Contains("growth"))
+    await Growth.RunAsync(postgres.ConnectionString, directory);
 Console.WriteLine($"under load the service held {service.ResidentMegabytes} MB");

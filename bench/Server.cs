@@ -89,10 +89,10 @@ internal sealed class Server : IDisposable
             dll == "Limit.dll"
                 ? Path.Combine(folder.Replace("/bench/bin/", "/bench/limit/bin/", StringComparison.Ordinal), dll)
                 : Path.Combine(folder, dll);
-        var start = new ProcessStartInfo("dotnet", place)
+        // Its log goes where no reader can hold it up.
+        var start = new ProcessStartInfo("bash", ["-c", "exec dotnet \"$0\" >/dev/null", place])
         {
             UseShellExecute = false,
-            RedirectStandardOutput = true,
             WorkingDirectory = directory,
         };
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
@@ -104,9 +104,6 @@ internal sealed class Server : IDisposable
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         var process = Process.Start(start)!;
-        // Its log is read and thrown away, as a collector would read it.
-        process.OutputDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
         return new Server(process, address);
     }
 

@@ -63,6 +63,12 @@ internal sealed record ChildResult(int ExitCode, bool TimedOut, string Output, s
 /// </remarks>
 internal static class ChildProcess
 {
+    /// <summary>
+    /// Some kernels give each session an equal share (sched_autogroup), and niceness counts only inside of it. There the session that
+    /// <c>setsid</c> makes has to stand back as a whole.
+    /// </summary>
+    private static readonly bool HasAutogroups = File.Exists("/proc/self/autogroup");
+
     private const int CannotExecute = 126;
     private const int NotFound = 127;
     private const int Sigkill = 9;
@@ -135,6 +141,9 @@ internal static class ChildProcess
         };
         string[] arguments =
         [
+            .. HasAutogroups
+                ? ["sh", "-c", "{ echo \"$0\" >/proc/self/autogroup; } 2>/dev/null; exec \"$@\"", $"{command.Niceness}"]
+                : Array.Empty<string>(),
             "nice",
             string.Create(CultureInfo.InvariantCulture, $"--adjustment={command.Niceness}"),
             "setpriv",

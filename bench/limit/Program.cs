@@ -40,6 +40,7 @@ async Task AnswerAsync(HttpContext context)
             ("parentId", new Null(NpgsqlDbType.Bigint)),
             ("viewer", viewer),
             ("text", await ReadTextAsync(context)),
+            ("mentions", Array.Empty<string>()),
             ("Caller", "x"),
             ("Key", new Null(NpgsqlDbType.Text)),
             ("RequestHash", new Null(NpgsqlDbType.Bytea))

@@ -53,6 +53,7 @@ internal sealed partial class Statement
                 {
                     long number => new NpgsqlParameter<long> { TypedValue = number },
                     int number => new NpgsqlParameter<int> { TypedValue = number },
+                    string[] texts => new NpgsqlParameter<string[]> { TypedValue = texts },
                     string text => new NpgsqlParameter<string> { TypedValue = text },
                     Null type => new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = type.Type },
                     _ => throw new InvalidOperationException($"No value for @{name}."),

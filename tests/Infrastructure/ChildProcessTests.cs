@@ -116,6 +116,15 @@ public abstract class ChildProcessTests(bool sandboxed) : IDisposable
     }
 
     [Fact]
+    public async Task It_stands_back_behind_requests_also_where_sessions_have_equal_shares()
+    {
+        var result = await Shell("nice; cat /proc/self/autogroup 2>/dev/null; exit 0");
+        Assert.StartsWith("10\n", result.Output, StringComparison.Ordinal);
+        if (File.Exists("/proc/self/autogroup") && !(sandboxed && await Sandbox.Works))
+            Assert.EndsWith(" nice 10\n", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task No_shell_reads_its_arguments()
     {
         var result = await Run(new ChildCommand("printf", ["%s|", "$HOME `id`", "a b", "--", "é'\"\n"], _directory));
