@@ -13,6 +13,7 @@ namespace InstaSlice.Bench;
 internal static class Growth
 {
     private const int Requests = 200;
+    private const int Warming = 300; // until the code of this request is compiled for the second time
 
     // As triggers would have made it, but at once; the index of words is built when the rows are there.
     private const string Fill = """
@@ -111,7 +112,7 @@ internal static class Growth
         using var http = new HttpClient { BaseAddress = address };
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         var times = new List<double>();
-        for (var i = 0; i < Requests + 50; i++)
+        for (var i = 0; i < Warming + Requests; i++)
         {
             var start = Stopwatch.GetTimestamp();
             using var reply = await http.GetAsync(new Uri(path, UriKind.Relative));
@@ -122,7 +123,7 @@ internal static class Growth
                 throw new InvalidOperationException(
                     $"{path} answered {(int)reply.StatusCode} in {bytes.Length} bytes."
                 );
-            if (i >= 50) // until then it was getting warm
+            if (i >= Warming)
                 times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
         times.Sort();

@@ -12,10 +12,10 @@ internal static class ListBlocks
         with target as (
             select author.id from profiles author where author.id = @target and {AuthorView.IsThere}),
         page as (
-            select r.blocked_id as profile_id, r.created_at as listed_at from target
-            join blocks r on r.blocker_id = target.id
+            select r.blocked_id as profile_id, r.created_at as listed_at from blocks r
             join profiles author on author.id = r.blocked_id and {AuthorView.IsThere}
-            where (r.created_at, r.blocked_id) < {LatestFirst.After}
+            where r.blocker_id = (select id from target)
+              and (r.created_at, r.blocked_id) < {LatestFirst.After}
             order by r.created_at desc, r.blocked_id desc limit @take)
         {AuthorListView.Select}
         """;

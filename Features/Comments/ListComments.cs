@@ -16,10 +16,10 @@ internal static class ListComments
             select p.id from posts p join profiles author on author.id = p.author_id
             where p.id = @postId and {AuthorView.IsVisible}),
         page as (
-            select {CommentView.Columns} from post
-            join comments c on c.post_id = post.id and c.parent_id is null
+            select {CommentView.Columns} from comments c
             join {AuthorView.Shown} writer on writer.id = c.author_id
-            where c.id > @after order by c.id limit @take)
+            where c.post_id = (select id from post) and c.parent_id is null and c.id > @after
+            order by c.id limit @take)
         select shown.* from post left join ({CommentView.Select}) shown on true order by shown.id
         """;
 

@@ -15,10 +15,10 @@ internal static class ListReplies
             select c.id from comments c {CommentView.Visible}
             where c.id = @id and {CommentView.ParentIsThere}),
         page as (
-            select {CommentView.Columns} from thread
-            join comments c on c.parent_id = thread.id
+            select {CommentView.Columns} from comments c
             join {AuthorView.Shown} writer on writer.id = c.author_id
-            where c.id > @after order by c.id limit @take)
+            where c.parent_id = (select id from thread) and c.id > @after
+            order by c.id limit @take)
         select shown.* from thread left join ({CommentView.Select}) shown on true order by shown.id
         """;
 

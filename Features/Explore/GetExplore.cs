@@ -13,11 +13,10 @@ internal static class GetExplore
     // No private profile is left once one's own posts and those of whom one follows are: nobody else sees it.
     private const string Page = $"""
         page as (
-            select {PostView.Columns}, e.rank from ranking
-            join explore_posts e on e.ranking_id = ranking.id
+            select {PostView.Columns}, e.rank from explore_posts e
             join posts p on p.id = e.post_id
             join profiles author on author.id = p.author_id and {AuthorView.IsVisible}
-            where e.rank > @after and author.id <> @viewer
+            where e.ranking_id = (select id from ranking) and e.rank > @after and author.id <> @viewer
               and not exists (select from follows f where f.follower_id = @viewer and f.followee_id = author.id and f.accepted)
               and not exists (select from mutes m where m.muter_id = @viewer and m.muted_id = author.id)
             order by e.rank limit @take),

@@ -12,10 +12,10 @@ internal static class ListFollowRequests
         with target as (
             select author.id from profiles author where author.id = @target and {AuthorView.IsThere}),
         page as (
-            select r.follower_id as profile_id, r.created_at as listed_at from target
-            join follows r on r.followee_id = target.id and not r.accepted
+            select r.follower_id as profile_id, r.created_at as listed_at from follows r
             join {AuthorView.Shown} requester on requester.id = r.follower_id
-            where (r.created_at, r.follower_id) < {LatestFirst.After}
+            where r.followee_id = (select id from target) and not r.accepted
+              and (r.created_at, r.follower_id) < {LatestFirst.After}
             order by r.created_at desc, r.follower_id desc limit @take)
         {AuthorListView.Select}
         """;

@@ -12,10 +12,10 @@ internal static class ListFollowers
         with target as (
             select author.id from profiles author where author.username = @target and {AuthorView.IsVisible}),
         page as (
-            select r.follower_id as profile_id, r.created_at as listed_at from target
-            join follows r on r.followee_id = target.id and r.accepted
+            select r.follower_id as profile_id, r.created_at as listed_at from follows r
             join {AuthorView.Shown} follower on follower.id = r.follower_id
-            where (r.created_at, r.follower_id) < {LatestFirst.After}
+            where r.followee_id = (select id from target) and r.accepted
+              and (r.created_at, r.follower_id) < {LatestFirst.After}
             order by r.created_at desc, r.follower_id desc limit @take)
         {AuthorListView.Select}
         """;

@@ -12,10 +12,10 @@ internal static class ListFollowing
         with target as (
             select author.id from profiles author where author.username = @target and {AuthorView.IsVisible}),
         page as (
-            select r.followee_id as profile_id, r.created_at as listed_at from target
-            join follows r on r.follower_id = target.id and r.accepted
+            select r.followee_id as profile_id, r.created_at as listed_at from follows r
             join {AuthorView.Shown} followee on followee.id = r.followee_id
-            where (r.created_at, r.followee_id) < {LatestFirst.After}
+            where r.follower_id = (select id from target) and r.accepted
+              and (r.created_at, r.followee_id) < {LatestFirst.After}
             order by r.created_at desc, r.followee_id desc limit @take)
         {AuthorListView.Select}
         """;

@@ -14,10 +14,10 @@ internal static class ListCommentLikes
             select c.id from comments c {CommentView.Visible}
             where c.id = @target and {CommentView.ParentIsThere}),
         page as (
-            select l.profile_id, l.created_at as listed_at from target
-            join comment_likes l on l.comment_id = target.id
+            select l.profile_id, l.created_at as listed_at from comment_likes l
             join {AuthorView.Shown} liker on liker.id = l.profile_id
-            where (l.created_at, l.profile_id) < {LatestFirst.After}
+            where l.comment_id = (select id from target)
+              and (l.created_at, l.profile_id) < {LatestFirst.After}
             order by l.created_at desc, l.profile_id desc limit @take)
         {AuthorListView.Select}
         """;

@@ -13,10 +13,10 @@ internal static class ListPostLikes
             select p.id from posts p join profiles author on author.id = p.author_id
             where p.id = @target and {AuthorView.IsVisible}),
         page as (
-            select l.profile_id, l.created_at as listed_at from target
-            join post_likes l on l.post_id = target.id
+            select l.profile_id, l.created_at as listed_at from post_likes l
             join {AuthorView.Shown} liker on liker.id = l.profile_id
-            where (l.created_at, l.profile_id) < {LatestFirst.After}
+            where l.post_id = (select id from target)
+              and (l.created_at, l.profile_id) < {LatestFirst.After}
             order by l.created_at desc, l.profile_id desc limit @take)
         {AuthorListView.Select}
         """;

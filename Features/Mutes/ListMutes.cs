@@ -12,10 +12,10 @@ internal static class ListMutes
         with target as (
             select author.id from profiles author where author.id = @target and {AuthorView.IsThere}),
         page as (
-            select r.muted_id as profile_id, r.created_at as listed_at from target
-            join mutes r on r.muter_id = target.id
+            select r.muted_id as profile_id, r.created_at as listed_at from mutes r
             join {AuthorView.Shown} muted on muted.id = r.muted_id
-            where (r.created_at, r.muted_id) < {LatestFirst.After}
+            where r.muter_id = (select id from target)
+              and (r.created_at, r.muted_id) < {LatestFirst.After}
             order by r.created_at desc, r.muted_id desc limit @take)
         {AuthorListView.Select}
         """;

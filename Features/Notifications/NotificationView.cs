@@ -116,13 +116,13 @@ internal static class NotificationView
             end as actor_count,
             post.*, comment.*
         from entries n
-        left join (
-            with page as (select {PostView.Columns} from posts p where p.id in (select post_id from entries)),
+        left join lateral (
+            with page as (select {PostView.Columns} from posts p where p.id = n.post_id),
             {PostView.MediaOfPage}
-            {PostView.Select}) post on post.id = n.post_id
-        left join (
-            with page as (select {CommentView.Columns} from comments c where c.id in (select comment_id from entries))
-            {CommentView.Select}) comment on comment.id = n.comment_id
+            {PostView.Select}) post on true
+        left join lateral (
+            with page as (select {CommentView.Columns} from comments c where c.id = n.comment_id)
+            {CommentView.Select}) comment on true
         """;
 }
 

@@ -14,7 +14,7 @@ internal static class ListProfilePosts
     private const string FirstPage = $"""
         with owner as (select id from profiles author where username = @username and {AuthorView.IsVisible}),
         page as (
-            select {PostView.Columns} from owner join posts p on p.author_id = owner.id
+            select {PostView.Columns} from posts p where p.author_id = (select id from owner)
             order by p.id desc limit @take),
         {PostView.MediaOfPage}
         select shown.* from owner left join ({PostView.Select}) shown on true order by shown.id desc
@@ -23,8 +23,8 @@ internal static class ListProfilePosts
     private const string NextPage = $"""
         with owner as (select id from profiles author where username = @username and {AuthorView.IsVisible}),
         page as (
-            select {PostView.Columns} from owner join posts p on p.author_id = owner.id
-            where p.id < @after order by p.id desc limit @take),
+            select {PostView.Columns} from posts p where p.author_id = (select id from owner) and p.id < @after
+            order by p.id desc limit @take),
         {PostView.MediaOfPage}
         select shown.* from owner left join ({PostView.Select}) shown on true order by shown.id desc
         """;

@@ -8,9 +8,9 @@ internal sealed partial class PreparedStatement
 {
     private readonly NpgsqlConnection _connection;
     private readonly string _name;
-    private readonly int _parameters;
+    private readonly List<string> _parameters;
 
-    private PreparedStatement(NpgsqlConnection connection, string name, int parameters) =>
+    private PreparedStatement(NpgsqlConnection connection, string name, List<string> parameters) =>
         (_connection, _name, _parameters) = (connection, name, parameters);
 
     /// <summary>What Npgsql says of a parameter and PostgreSQL cannot find out by itself.</summary>
@@ -38,7 +38,7 @@ internal sealed partial class PreparedStatement
         var list = names.Count == 0 ? "" : $"({string.Join(", ", types)})";
         await ExecuteAsync(connection, "deallocate all");
         await ExecuteAsync(connection, $"prepare it {list} as {numbered}");
-        return new PreparedStatement(connection, "it", names.Count);
+        return new PreparedStatement(connection, "it", names);
 
         int NumberOf(string name)
         {
@@ -50,11 +50,17 @@ internal sealed partial class PreparedStatement
     }
 
     /// <summary>The plan that serves for any parameters.</summary>
-    public async Task<string> ExplainAsync()
+    public Task<string> ExplainAsync() => ExplainAsync("format json", _ => "null");
+
+    /// <summary>What that plan did for these parameters, given as literals.</summary>
+    public Task<string> ExplainRunAsync(IReadOnlyDictionary<string, string> values) =>
+        ExplainAsync("analyze, timing off, format json", name => values[name]);
+
+    private async Task<string> ExplainAsync(string options, Func<string, string> valueOf)
     {
         await ExecuteAsync(_connection, "set plan_cache_mode = force_generic_plan");
-        var nulls = _parameters == 0 ? "" : $"({string.Join(", ", Enumerable.Repeat("null", _parameters))})";
-        await using var command = new NpgsqlCommand($"explain (format json) execute {_name}{nulls}", _connection);
+        var values = _parameters.Count == 0 ? "" : $"({string.Join(", ", _parameters.Select(valueOf))})";
+        await using var command = new NpgsqlCommand($"explain ({options}) execute {_name}{values}", _connection);
         return (string)(await command.ExecuteScalarAsync())!;
     }
 

@@ -1,0 +1,20 @@
+using InstaSlice.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+
+namespace InstaSlice.Tests.Infrastructure;
+
+public sealed class DatabaseSetupTests(Service service) : ServiceTest(service)
+{
+    [Theory]
+    [InlineData("plan_cache_mode", "force_generic_plan")] // those that QueryPlanTests looks at
+    [InlineData("jit", "off")]
+    public async Task Every_connection_has_it_so_whatever_the_server_says(string setting, string value)
+    {
+        var db = Service.Services.GetRequiredService<NpgsqlDataSource>();
+        await using var command = db.CreateCommand($"show {setting}");
+        Assert.Equal(value, await command.ExecuteScalarAsync(Cancel));
+        command.CommandText = $"select source from pg_settings where name = '{setting}'";
+        Assert.Equal("client", await command.ExecuteScalarAsync(Cancel));
+    }
+}
