@@ -1,0 +1,339 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using InstaSlice.Tests.Running;
+using InstaSlice.Tests.Support;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace InstaSlice.Tests.Deploy;
+
+/// <summary><c>deploy/deploy.sh</c> over processes, behind nginx with <c>deploy/nginx/nginx.conf</c>, as on a small server.</summary>
+[Trait("Size", "Large")]
+public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres)
+{
+    private const int Clients = 16;
+    private const int AtLeast = 50_000;
+
+    private readonly string _home = Directory.CreateTempSubdirectory("instaslice-deploy-").FullName;
+    private readonly int[] _ports = FreePorts(5);
+    private Process? _nginx;
+
+    private Uri Address => new($"http://127.0.0.1:{_ports[4]}");
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        Directory.CreateDirectory(Path.Combine(_home, "releases"));
+        foreach (var version in new[] { "1.0.0", "1.0.1", "1.0.2", "1.0.3" })
+            Directory.CreateSymbolicLink(Path.Combine(_home, "releases", version), AppContext.BaseDirectory);
+        await File.WriteAllLinesAsync(
+            Path.Combine(_home, "environment"),
+            [
+                "ASPNETCORE_ENVIRONMENT=Production",
+                $"ConnectionStrings__Postgres='{Database}'",
+                $"Data__Directory='{DataDirectory}'",
+                $"Jwt__SigningKey='{Service.App.SigningKey}'",
+                "RateLimits__Enabled=false",
+            ],
+            Cancel
+        );
+        await StartNginxAsync();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        foreach (var port in _ports)
+            if (PidOf(port) is { } pid)
+                KillAtOnce(pid);
+        _nginx?.Kill(entireProcessTree: true);
+        _nginx?.Dispose();
+        Directory.Delete(_home, recursive: true);
+        await base.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Three_releases_and_two_kills_fail_no_request_and_lose_nothing_that_was_acknowledged()
+    {
+        await DeployAsync("1.0.0");
+        var author = await SignUpAsync("author");
+        var posts = new List<string>();
+        for (var i = 0; i < Clients; i++)
+            posts.Add(await PostAsync(author));
+
+        var (acknowledged, failures, answered) = (new ConcurrentBag<string>(), new ConcurrentBag<string>(), 0);
+        var done = false;
+        var clients = Enumerable.Range(0, Clients).Select(LoadAsync).ToArray();
+
+        await ReachAsync(AtLeast / 10);
+        await DeployAsync("1.0.1");
+        KillAtOnce(PidOf(Serving()[0])!.Value);
+        await ReachAsync(AtLeast / 3);
+        await DeployAsync("1.0.2");
+        await ReachAsync(AtLeast / 2);
+        KillAtOnce(PidOf(Serving()[1])!.Value);
+        await DeployAsync("1.0.3");
+        await ReachAsync(AtLeast);
+        done = true;
+        await Task.WhenAll(clients);
+
+        Assert.True(
+            failures.IsEmpty,
+            $"{failures.Count} of {answered} failed, such as {string.Join('\n', failures.Take(5))}"
+        );
+        Assert.Equal(
+            acknowledged.Order(StringComparer.Ordinal),
+            await ListAsync("select id::text from comments order by id::text collate \"C\"")
+        );
+        await Counters.AssertExactAsync(Database);
+
+        async Task LoadAsync(int number)
+        {
+            var client = await SignUpAsync($"client{number}");
+            var post = posts[number];
+            while (!Volatile.Read(ref done))
+            {
+                await TryAsync(() => client.GetAsync($"/v1/posts/{post}"), HttpStatusCode.OK);
+                await TryAsync(() => client.PutAsync($"/v1/posts/{post}/like"), HttpStatusCode.OK);
+                await TryAsync(() => client.GetAsync("/v1/feed"), HttpStatusCode.OK);
+                await TryAsync(() => client.GetAsync("/v1/profiles/author"), HttpStatusCode.OK);
+                await TryAsync(() => client.DeleteAsync($"/v1/posts/{post}/like"), HttpStatusCode.OK);
+                if (
+                    await TryAsync(
+                        () => client.PostAsync($"/v1/posts/{post}/comments", new { text = "Nice" }),
+                        HttpStatusCode.Created
+                    ) is
+                    { } made
+                )
+                    acknowledged.Add(made.Id);
+            }
+        }
+
+        async Task<Reply?> TryAsync(Func<Task<Reply>> send, HttpStatusCode expected)
+        {
+            try
+            {
+                var reply = await send();
+                Interlocked.Increment(ref answered);
+                if (reply.Status == expected)
+                    return reply;
+                failures.Add($"{reply.Status} {reply.Code}");
+            }
+            catch (HttpRequestException e)
+            {
+                failures.Add(e.ToString());
+            }
+            return null;
+        }
+
+        async Task ReachAsync(int requests)
+        {
+            while (Volatile.Read(ref answered) < requests && failures.IsEmpty)
+                await Task.Delay(50, Cancel);
+        }
+    }
+
+    [Fact]
+    public async Task A_release_that_does_not_get_ready_or_answers_worse_is_taken_back_and_the_next_one_goes_on()
+    {
+        await DeployAsync("1.0.0");
+        var before = Serving();
+        var author = await SignUpAsync("author");
+
+        // Never ready: it has no database.
+        BreakRelease("1.0.1", "exec sleep 60");
+        await DeployAsync("1.0.1", expected: 1, ("DEPLOY_READY_SECONDS", "2"));
+        Assert.Equal(before, Serving());
+        Assert.Null(PidOf(_ports.Except(before).First()));
+        (await author.GetAsync("/v1/profiles/author")).Expect(HttpStatusCode.OK);
+
+        // Ready, but of what nginx sends there more fails: as nginx would write it.
+        var worse = Deploy("1.0.2", ("DEPLOY_WATCH_SECONDS", "60"));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(PidOf(_ports.Except(before).First()) is not null && !worse.HasExited),
+            "the new ones ran"
+        );
+        var log = Path.Combine(_home, "log", "nginx.log");
+        while (!worse.HasExited)
+        {
+            var line =
+                $$"""{"time":"{{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss}}+00:00","tried":"127.0.0.1:{{_ports.Except(before).First()}}","triedStatus":"500"}""";
+            await File.AppendAllTextAsync(log, line + "\n", Cancel);
+            await Task.Delay(100, Cancel);
+        }
+        Assert.Contains("Worse: ", await worse.StandardError.ReadToEndAsync(Cancel), StringComparison.Ordinal);
+        Assert.Equal(1, worse.ExitCode);
+        Assert.Equal(before, Serving());
+
+        // Interrupted while it watches, and repeated.
+        var interrupted = Deploy("1.0.2", ("DEPLOY_WATCH_SECONDS", "60"));
+        await Eventually.TrueAsync(
+            () => Task.FromResult(_ports.Except(before).SkipLast(1).All(port => PidOf(port) is not null)),
+            "the new ones ran"
+        );
+        interrupted.Kill(entireProcessTree: false);
+        await interrupted.WaitForExitAsync(Cancel);
+        await DeployAsync("1.0.2");
+        Assert.Empty(before.Intersect(Serving()));
+        (await author.GetAsync("/v1/profiles/author")).Expect(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Two_deployments_at_once_and_a_version_that_is_not_there_are_refused()
+    {
+        await DeployAsync("1.0.0");
+        var first = Deploy("1.0.1", ("DEPLOY_WATCH_SECONDS", "8"));
+        await Eventually.TrueAsync(() => Task.FromResult(PidOf(_ports[2]) is not null), "the first was under way");
+        Assert.Contains(
+            "Another deployment is under way",
+            await DeployAsync("1.0.2", expected: 1),
+            StringComparison.Ordinal
+        );
+        await first.WaitForExitAsync(Cancel);
+        Assert.Equal(0, first.ExitCode);
+        Assert.Contains("There is no", await DeployAsync("9.9.9", expected: 1), StringComparison.Ordinal);
+        Assert.Contains("Usage", await DeployAsync("../etc", expected: 1), StringComparison.Ordinal);
+    }
+
+    /// <summary>A version whose program is a script.</summary>
+    private void BreakRelease(string version, string script)
+    {
+        var directory = Path.Combine(_home, "releases", version);
+        Directory.Delete(directory);
+        Directory.CreateDirectory(directory);
+        File.WriteAllText(Path.Combine(directory, "InstaSlice.dll"), script);
+    }
+
+    private async Task<string> DeployAsync(
+        string version,
+        int expected = 0,
+        params (string Name, string Value)[] settings
+    )
+    {
+        using var deploy = Deploy(version, settings);
+        var said = await deploy.StandardError.ReadToEndAsync(Cancel);
+        await deploy.WaitForExitAsync(Cancel);
+        Assert.True(deploy.ExitCode == expected, $"{version} ended with {deploy.ExitCode}: {said}");
+        return said;
+    }
+
+    private Process Deploy(string version, params (string Name, string Value)[] settings)
+    {
+        var start = new ProcessStartInfo(Path.Combine(Checkout.Root, "deploy", "deploy.sh"), [version])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+        };
+        start.Environment["DEPLOY_OVER"] = "processes";
+        start.Environment["DEPLOY_WATCH_SECONDS"] = "6";
+        start.Environment["INSTASLICE_HOME"] = _home;
+        start.Environment["INSTASLICE_PORTS"] = string.Join(' ', _ports[..4]);
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    private async Task<Client> SignUpAsync(string username)
+    {
+        var anonymous = new Client(null) { At = Address };
+        var session = (
+            await anonymous.PostAsync("/v1/accounts", new { username, password = "correct horse battery" })
+        ).Expect(HttpStatusCode.Created);
+        var token = new JsonWebToken((string)session["accessToken"]!);
+        var id = long.Parse(token.Subject, CultureInfo.InvariantCulture);
+        return new Client(null, token.EncodedToken, id, username) { At = Address };
+    }
+
+    private int[] Serving() =>
+        [
+            .. File.ReadAllText(Path.Combine(_home, "run", "serving"))
+                .Trim()
+                .Split(' ')
+                .Select(port => int.Parse(port, CultureInfo.InvariantCulture)),
+        ];
+
+    private int? PidOf(int port)
+    {
+        var file = Path.Combine(_home, "run", $"{port}.pid");
+        return
+            File.Exists(file)
+            && int.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, out var pid)
+            && Directory.Exists($"/proc/{pid}")
+            ? pid
+            : null;
+    }
+
+    private static void KillAtOnce(int pid)
+    {
+        using var process = Process.GetProcessById(pid);
+        process.Kill();
+        process.WaitForExit();
+    }
+
+    private async Task StartNginxAsync()
+    {
+        var configuration = Path.Combine(_home, "nginx");
+        Directory.CreateDirectory(configuration);
+        Directory.CreateDirectory(Path.Combine(_home, "tmp"));
+        Directory.CreateDirectory(Path.Combine(_home, "log"));
+        Directory.CreateSymbolicLink(Path.Combine(_home, "data"), DataDirectory);
+        foreach (var file in Directory.GetFiles(Path.Combine(Checkout.Root, "deploy", "nginx")))
+            File.Copy(file, Path.Combine(configuration, Path.GetFileName(file)));
+        await File.WriteAllTextAsync(
+            Path.Combine(configuration, "listen.conf"),
+            $"listen 127.0.0.1:{_ports[4]};",
+            Cancel
+        );
+        await File.WriteAllLinesAsync(
+            Path.Combine(configuration, "upstream.conf"),
+            _ports[..4].Select(port => $"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;"),
+            Cancel
+        );
+        var limits = Path.Combine(configuration, "limits.conf");
+        var text = await File.ReadAllTextAsync(limits, Cancel);
+        await File.WriteAllTextAsync(
+            limits,
+            text.Replace("rate=200r/s", "rate=100000r/s", StringComparison.Ordinal)
+                .Replace("rate=5r/s", "rate=1000r/s", StringComparison.Ordinal),
+            Cancel
+        );
+        var user = Environment.IsPrivilegedProcess ? " user root;" : "";
+        var start = new ProcessStartInfo(
+            "bash",
+            [
+                "-c",
+                $"PATH=$PATH:/usr/sbin exec nginx -p '{_home}' -c '{configuration}/nginx.conf' -e '{_home}/log/errors.log' -g 'daemon off;{user}' >'{_home}/log/nginx.log'",
+            ]
+        )
+        {
+            UseShellExecute = false,
+        };
+        _nginx = Process.Start(start)!;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                Assert.False(_nginx.HasExited, "nginx ended");
+                using var probe = new TcpClient();
+                try
+                {
+                    await probe.ConnectAsync(IPAddress.Loopback, _ports[4]);
+                    return true;
+                }
+                catch (SocketException)
+                {
+                    return false;
+                }
+            },
+            "nginx listened"
+        );
+    }
+
+    private static int[] FreePorts(int many)
+    {
+        var listeners = Enumerable.Range(0, many).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(listener => listener.Start());
+        var ports = listeners.ConvertAll(listener => ((IPEndPoint)listener.LocalEndpoint).Port);
+        listeners.ForEach(listener => listener.Stop());
+        return [.. ports];
+    }
+}
