@@ -96,6 +96,8 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("Media__Store", "s3")]
     [InlineData("Media__S3__Endpoint", "nonsense")]
     [InlineData("Media__AccelRedirect", "_media")]
+    [InlineData("Proxies__Trusted", "10.0.0.7, nginx")]
+    [InlineData("Proxies__Trusted", "10.0.0.0/33")]
     public async Task A_start_that_cannot_be_says_why_in_one_line(string setting, string? value)
     {
         var (exitCode, output, errors) = await RunAsync([], (setting, value));
