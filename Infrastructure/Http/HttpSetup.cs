@@ -1,7 +1,6 @@
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Observability;
 using InstaSlice.Infrastructure.Running;
-using Microsoft.AspNetCore.HttpOverrides;
 using Serilog;
 
 namespace InstaSlice.Infrastructure.Http;

@@ -86,7 +86,7 @@ public sealed class Nginx : IAsyncDisposable
         return nginx;
     }
 
-    public static string UpstreamOf(params Uri[] services) =>
+    private static string UpstreamOf(params Uri[] services) =>
         string.Concat(services.Select(service => $"server {service.Authority};\n"));
 
     public async ValueTask DisposeAsync()
