@@ -23,6 +23,7 @@ public static class HttpSetup
         builder.Services.AddValidation();
         builder.Services.AddSingleton<IProblemDetailsService, ProblemWriter>();
         builder.Services.AddSingleton<RateLimits>();
+        builder.Services.AddOptions<ForwardedHeadersOptions>().Configure<IConfiguration>(TrustedProxies.Configure);
 
         var origins =
             builder.Configuration["Cors:Origins"]?.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries) ?? [];
@@ -64,6 +65,7 @@ public static class HttpSetup
 
     public static void UseHttp(this WebApplication app)
     {
+        app.UseForwardedHeaders();
         app.UseSerilogRequestLogging(options =>
             RequestLog.Configure(options, app.Services.GetRequiredService<Serilog.ILogger>())
         );

@@ -111,7 +111,8 @@ internal static class ChildProcess
             Stopwatch.GetElapsedTime(start)
         );
         cancellationToken.ThrowIfCancellationRequested();
-        if (!result.Succeeded && result.Error.StartsWith("bwrap: ", StringComparison.Ordinal))
+        // Of the probe this is the answer.
+        if (command.Sandboxed && !result.Succeeded && result.Error.StartsWith("bwrap: ", StringComparison.Ordinal))
             throw new IOException($"The sandbox failed: {result.Error.Trim()}");
         if (!result.Succeeded && (SaysFull(result) || DiskFull.IsNear(command.Directory)))
             throw DiskFull.Met(command.Program);

@@ -3,6 +3,7 @@ using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.Storage;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace InstaSlice.Infrastructure.Running;
@@ -15,6 +16,7 @@ public static partial class RunningSetup
 
     public static void AddRunning(this WebApplicationBuilder builder)
     {
+        builder.AddSecrets();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Draining>();
         builder.Services.AddSingleton<IHostLifetime>(services => services.GetRequiredService<Draining>());
@@ -29,6 +31,8 @@ public static partial class RunningSetup
     {
         try
         {
+            if (app.Services.GetService<StartupException>() is { } unreadable)
+                throw unreadable;
             var word = args.FirstOrDefault() is { } first && !first.StartsWith('-') ? first : null;
             if (word is null)
                 return await ServeAsync(app);
@@ -53,11 +57,34 @@ public static partial class RunningSetup
         }
     }
 
+    /// <summary>
+    /// Settings as files, each named as the setting is (<c>Jwt__SigningKey</c>): so a secret is in no environment, which others can read and
+    /// children inherit. Docker and Kubernetes put them there; systemd says where it does.
+    /// </summary>
+    private static void AddSecrets(this WebApplicationBuilder builder)
+    {
+        var directory = builder.Configuration["Secrets:Directory"] is { Length: > 0 } given ? given : "/run/secrets";
+        try
+        {
+            builder.Configuration.AddKeyPerFile(Path.GetFullPath(directory), optional: true);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            // Said when there is somebody to say it to.
+            builder.Services.AddSingleton(
+                new StartupException(
+                    $"A secret cannot be read: {e.Message} The service runs as {Environment.UserName}."
+                )
+            );
+        }
+    }
+
     private static async Task<int> ServeAsync(WebApplication app)
     {
         var start = Stopwatch.GetTimestamp();
         _ = app.Services.GetRequiredService<Keys>();
         _ = app.Services.GetRequiredService<FileStores>();
+        _ = app.Services.GetRequiredService<IOptions<ForwardedHeadersOptions>>().Value;
         await using var postgres = await app.StartDatabaseAsync(shared: false, app.Lifetime.ApplicationStopping);
         await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, app.Lifetime.ApplicationStopping);
         await app.StartAsync();

@@ -83,6 +83,44 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
         await AssertMigratedOnceAsync();
     }
 
+    [Fact]
+    public async Task Where_the_kernel_forbids_the_sandbox_the_service_does_without_and_says_so()
+    {
+        var programs = Directory.CreateDirectory(Path.Combine(DataDirectory, "programs")).FullName;
+        var refusing = Path.Combine(programs, "bwrap");
+        await File.WriteAllTextAsync(
+            refusing,
+            "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n",
+            Cancel
+        );
+        File.SetUnixFileMode(refusing, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        var process = await StartAsync(("PATH", $"{programs}:{Environment.GetEnvironmentVariable("PATH")}"));
+
+        await Eventually.TrueAsync(
+            () => Task.FromResult(process.EventsNamed("ChildProcessesLimited").Any()),
+            "it was said that there are limits alone"
+        );
+        Assert.Equal(System.Net.HttpStatusCode.OK, await process.StatusAsync("/health/ready"));
+    }
+
+    [Fact]
+    public async Task Settings_may_be_files_named_as_they_are()
+    {
+        var secrets = Directory.CreateDirectory(Path.Combine(DataDirectory, "secrets")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(secrets, "ConnectionStrings__Postgres"), Database + "\n", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(secrets, "Jwt__SigningKey"), Service.App.SigningKey + "\n", Cancel);
+        Directory.CreateDirectory(Path.Combine(secrets, "kubernetes.io"));
+
+        var process = await StartAsync(
+            ("ConnectionStrings__Postgres", null),
+            ("Jwt__SigningKey", null),
+            ("Secrets__Directory", secrets)
+        );
+
+        await process.SignUpAsync("somebody");
+    }
+
     [Theory]
     [InlineData("ConnectionStrings__Postgres", null)]
     [InlineData("ConnectionStrings__Postgres", "")]
@@ -96,6 +134,8 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("Media__Store", "s3")]
     [InlineData("Media__S3__Endpoint", "nonsense")]
     [InlineData("Media__AccelRedirect", "_media")]
+    [InlineData("Proxies__Trusted", "10.0.0.7, nginx")]
+    [InlineData("Proxies__Trusted", "10.0.0.0/33")]
     public async Task A_start_that_cannot_be_says_why_in_one_line(string setting, string? value)
     {
         var (exitCode, output, errors) = await RunAsync([], (setting, value));

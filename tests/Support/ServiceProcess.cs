@@ -26,6 +26,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         "Data__Directory",
         "RateLimits__Enabled",
         "Cors__Origins",
+        "Proxies__Trusted",
+        "Secrets__Directory",
     ];
 
     private static readonly HttpClient Http = new();

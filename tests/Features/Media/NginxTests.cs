@@ -17,7 +17,7 @@ public sealed class NginxTests : MediaTest
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _nginx = await Nginx.StartAsync(_app.Address, Path.Combine(Service.DataDirectory, "media"));
+        _nginx = await Nginx.StartAsync(Service.DataDirectory, [_app.Address]);
     }
 
     public override async ValueTask DisposeAsync()
@@ -76,6 +76,7 @@ public sealed class NginxTests : MediaTest
                         "Cache-Control",
                         "Content-Security-Policy",
                         "Cross-Origin-Resource-Policy",
+                        "Vary",
                         "X-Content-Type-Options",
                         "Last-Modified",
                         "X-Accel-Redirect",
