@@ -32,7 +32,7 @@ public static class LoggingSetup
                         formatProvider: CultureInfo.InvariantCulture
                     );
                 else
-                    logger.WriteTo.Console(new CompactJsonFormatter());
+                    logger.WriteTo.Sink(new LogQueue(new CompactJsonFormatter(), Console.OpenStandardOutput()));
             },
             // Each host has a logger of its own: tests run several in one process.
             preserveStaticLogger: true
