@@ -22,9 +22,11 @@ internal sealed class LogQueue : ILogEventSink, IDisposable
     /// <summary>So long is waited at the end for what is queued.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
-    private static readonly MessageTemplate DroppedTemplate = new MessageTemplateParser().Parse(
-        "{Dropped} log events were dropped, since they were not taken fast enough"
-    );
+    public const string DroppedName = "LogDropped";
+
+    public const string DroppedMessage = "{Dropped} log events were dropped, since they were not taken fast enough";
+
+    private static readonly MessageTemplate DroppedTemplate = new MessageTemplateParser().Parse(DroppedMessage);
 
     private readonly Channel<LogEvent> _queue = Channel.CreateBounded<LogEvent>(
         new BoundedChannelOptions(Capacity) { SingleReader = true }
@@ -103,7 +105,7 @@ internal sealed class LogQueue : ILogEventSink, IDisposable
             DroppedTemplate,
             [
                 new("Dropped", new ScalarValue(events)),
-                new("EventId", new StructureValue([new("Name", new ScalarValue("LogDropped"))])),
+                new("EventId", new StructureValue([new("Name", new ScalarValue(DroppedName))])),
             ]
         );
 }

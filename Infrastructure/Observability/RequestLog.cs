@@ -25,7 +25,6 @@ internal static class RequestLog
             diagnostics.Set("Route", (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)");
             diagnostics.Set("RequestBytes", context.Request.ContentLength ?? 0);
             diagnostics.Set("ResponseBytes", context.Response.ContentLength ?? 0);
-            diagnostics.Set("RequestId", context.Response.Headers[Http.RequestId.Header].ToString());
             if (Viewer.Of(context) is { IsAnonymous: false } viewer)
                 diagnostics.Set("ProfileId", viewer.Id);
         };

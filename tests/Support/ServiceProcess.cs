@@ -91,10 +91,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <summary>As an operator runs it who sends standard output to a file or a pipe: nothing of it is known here.</summary>
     public static Task<ServiceProcess> OperateIntoAsync(string output, string connectionString, string dataDirectory)
     {
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        var address = $"http://{free.LocalEndpoint}";
-        free.Stop();
+        var address = FreeAddress();
         var service = new ServiceProcess(ErrorsIn(dataDirectory), output);
         service._address.SetResult(new Uri(address));
         return StartAsync(service, Production(connectionString, dataDirectory, [("ASPNETCORE_URLS", address)]), []);
@@ -160,6 +157,13 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         ReadOn();
         await Ended;
         _reading.Dispose();
+    }
+
+    private static string FreeAddress()
+    {
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        return $"http://{free.LocalEndpoint}";
     }
 
     private static string ErrorsIn(string dataDirectory) => Path.Combine(dataDirectory, $"errors-{Guid.NewGuid():N}");
