@@ -31,6 +31,7 @@ var builder = WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfig
 builder.AddRunning();
 builder.AddProcesses();
 builder.AddLogging();
+builder.AddTelemetry();
 builder.AddDatabase();
 builder.AddHttp();
 builder.AddAuth();

@@ -27,6 +27,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         "Data__Directory",
         "RateLimits__Enabled",
         "Cors__Origins",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     ];
 
     private static readonly HttpClient Http = new();
