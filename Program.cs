@@ -23,11 +23,15 @@ using InstaSlice.Infrastructure.OpenApi;
 using InstaSlice.Infrastructure.Processes;
 using InstaSlice.Infrastructure.Running;
 
+if (args is ["logs", .. var files])
+    return LogsCommand.Run(files);
+
 // Without this, every directory below the current one is watched for a changed appsettings.json: all of the media, or all of /.
 var builder = WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
 builder.AddRunning();
 builder.AddProcesses();
 builder.AddLogging();
+builder.AddTelemetry();
 builder.AddDatabase();
 builder.AddHttp();
 builder.AddAuth();
@@ -69,6 +73,7 @@ return await app.RunAsync(
         ["accounts"] = AccountsCommand.RunAsync,
         ["reports"] = ReportsCommand.RunAsync,
         ["media"] = MediaCommand.RunAsync,
+        ["log-level"] = LogLevelCommand.RunAsync,
         ["seed"] = SeedCommand.RunAsync,
     }
 );

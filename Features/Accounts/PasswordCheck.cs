@@ -1,5 +1,6 @@
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
+using InstaSlice.Infrastructure.Observability;
 using Npgsql;
 
 namespace InstaSlice.Features.Accounts;
@@ -39,9 +40,13 @@ internal static class PasswordCheck
         };
         var row = (await db.FirstAsync<PasswordRow>(Sql, args, cancel))!;
         if (row.HeldOffUntil > DateTime.UtcNow)
+        {
+            Measurements.LoginFailed("held_off");
             return (PasswordVerdict.HeldOff, row);
+        }
         if (await passwords.VerifyAsync(row.PasswordHash, password, cancel))
             return (PasswordVerdict.Right, row);
+        Measurements.LoginFailed("wrong_password");
         return (await throttle.FailAsync(db, cancel) ? PasswordVerdict.Wrong : PasswordVerdict.HeldOff, row);
     }
 }

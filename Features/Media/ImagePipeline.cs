@@ -414,10 +414,11 @@ internal sealed partial class ImagePipeline(ILogger<ImagePipeline> logger) : IDi
     private static partial Regex Canvas();
 
     [LoggerMessage(
-        LogLevel.Warning,
-        "{Program} failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMilliseconds} ms: {Error}"
+        EventName = "ImageProgramFailed",
+        Level = LogLevel.Warning,
+        Message = "{Program} failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMs} ms: {Error}"
     )]
-    private partial void LogFailed(string program, int exitCode, bool timedOut, long elapsedMilliseconds, string error);
+    private partial void LogFailed(string program, int exitCode, bool timedOut, long elapsedMs, string error);
 
     private sealed record VariantSize(string Name, int Width, int Height)
     {

@@ -1,6 +1,7 @@
 using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Observability;
 using InstaSlice.Infrastructure.Storage;
 using Npgsql;
 
@@ -98,10 +99,38 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
         CancellationToken cancel
     )
     {
+        var original = new StoredFile("original", scratch.File(ImagePipeline.Original));
+        var videoType = VideoFile.SniffFile(original.SourcePath);
+        var outcome = "failed";
+        try
+        {
+            var taken = await TakeAsync(arrival, original, videoType, scratch, key, cancel);
+            outcome = taken switch
+            {
+                { Medium: not null } => "stored",
+                { Refusal: not null } => "refused",
+                _ => "unwanted",
+            };
+            return taken;
+        }
+        finally
+        {
+            Measurements.Upload(videoType is null ? "image" : "video", outcome);
+        }
+    }
+
+    private async Task<Taken> TakeAsync(
+        Arrival arrival,
+        StoredFile original,
+        string? videoType,
+        ScratchDirectory scratch,
+        IdempotencyKey? key,
+        CancellationToken cancel
+    )
+    {
         if (await TwinAsync(arrival, key, cancel) is { } twin)
             return new Taken(twin, null);
-        var original = new StoredFile("original", scratch.File(ImagePipeline.Original));
-        if (VideoFile.SniffFile(original.SourcePath) is { } videoType)
+        if (videoType is not null)
             return await videos.CheckAsync(scratch, cancel) switch
             {
                 VideoRefused refused => new Taken(null, MediaRefused.Of(refused)),

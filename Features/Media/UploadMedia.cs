@@ -1,6 +1,7 @@
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
+using InstaSlice.Infrastructure.Observability;
 using InstaSlice.Infrastructure.Storage;
 using Npgsql;
 using Outcome = Microsoft.AspNetCore.Http.HttpResults.Results<
@@ -34,7 +35,10 @@ internal static class UploadMedia
         using var scratch = space.Create();
         var (upload, refusal) = await MediaUpload.ReceiveAsync(context.Request, scratch, cancel);
         if (upload is null)
+        {
+            Measurements.Upload("unknown", "refused");
             return refusal is InvalidRequest invalid ? invalid : (MediaRefused)refusal!;
+        }
         key.SetRequestHash(upload.PartsHash);
         if (await key.ReplayAsync<Outcome>(db, ReplayAsync, new IdempotencyKeyReused(), cancel) is { } replayed)
             return replayed;

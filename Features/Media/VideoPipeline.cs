@@ -505,10 +505,11 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
     private static partial Regex NotTaken();
 
     [LoggerMessage(
-        LogLevel.Warning,
-        "{Program} failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMilliseconds} ms: {Error}"
+        EventName = "VideoProgramFailed",
+        Level = LogLevel.Warning,
+        Message = "{Program} failed with exit code {ExitCode}, timed out: {TimedOut}, after {ElapsedMs} ms: {Error}"
     )]
-    private partial void LogFailed(string program, int exitCode, bool timedOut, long elapsedMilliseconds, string error);
+    private partial void LogFailed(string program, int exitCode, bool timedOut, long elapsedMs, string error);
 
     private sealed record Source(string ContentType, VideoHeader Header);
 }

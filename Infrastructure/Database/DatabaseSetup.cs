@@ -10,8 +10,10 @@ public static class DatabaseSetup
     // What an operator's connection string leaves open. Statement texts are constants, so each is prepared once per connection;
     // no statement leaves session state behind, so a connection needs no reset between requests. The feed takes longer to plan than to
     // run, and compiling a statement takes longer than any of ours may: so one plan for all values, which the tests look at, and no JIT.
-    private const string Defaults =
-        "Application Name=instaslice;Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=16;"
+    private static readonly string Defaults =
+        // By it PostgreSQL's own log and pg_stat_activity say which instance asked.
+        $"Application Name=instaslice@{Environment.MachineName}:{Environment.ProcessId};"
+        + "Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=16;"
         + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false;"
         + "Options='-c plan_cache_mode=force_generic_plan -c jit=off'";
 
@@ -23,13 +25,18 @@ public static class DatabaseSetup
 
         // The connection string is read when the first connection is wanted: a private PostgreSQL knows its own only once it runs.
         builder.Services.AddSingleton<Migrator>();
+        builder.Services.AddSingleton<SlowStatements>();
         builder.Services.AddSingleton(services =>
         {
             var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString("Postgres");
             var source = new NpgsqlDataSourceBuilder(Defaults + ";" + connectionString);
+            // What the pool is called in measurements, in place of the connection string.
+            source.Name = "instaslice";
             // Statements are seen in the request's own event and in traces, not one by one in the log.
             source.UseLoggerFactory(null);
-            return source.Build();
+            var db = source.Build();
+            services.GetRequiredService<SlowStatements>().Watch(db);
+            return db;
         });
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Dapper;
 using InstaSlice.Infrastructure.Http;
 using Npgsql;
@@ -174,10 +175,23 @@ public static class Sql
             {
                 await using var connection = await db.OpenConnectionAsync(timer.Token);
                 connected = true;
-                return await run(
-                    connection,
-                    new CommandDefinition(sql, args, commandTimeout: Seconds(deadline), cancellationToken: timer.Token)
-                );
+                var (backend, start) = (connection.ProcessID, Stopwatch.GetTimestamp());
+                try
+                {
+                    return await run(
+                        connection,
+                        new CommandDefinition(
+                            sql,
+                            args,
+                            commandTimeout: Seconds(deadline),
+                            cancellationToken: timer.Token
+                        )
+                    );
+                }
+                finally
+                {
+                    SlowStatements.Look(db, sql, backend, start);
+                }
             }
             catch (PostgresException e) when (attempt < Attempts && IsWorthAnotherTry(e)) { }
             catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)

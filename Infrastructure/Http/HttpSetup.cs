@@ -90,7 +90,7 @@ public static class HttpSetup
     private static Task SetHeadersAsync(HttpContext context, RequestDelegate next)
     {
         var headers = context.Response.Headers;
-        headers[RequestId.Header] = RequestId.Of(context);
+        headers[RequestId.Header] = RequestId.Begin(context);
         headers.XContentTypeOptions = "nosniff";
         headers.CacheControl = "private, no-cache";
         headers.Vary = "Authorization";

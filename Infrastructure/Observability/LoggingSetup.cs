@@ -1,11 +1,15 @@
 using InstaSlice.Infrastructure.Auth;
 using Serilog;
+using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
 
 namespace InstaSlice.Infrastructure.Observability;
 
-/// <summary>Structured logs on standard output: compact JSON for machines, readable text in Development.</summary>
+/// <summary>
+/// Structured logs on standard output: compact JSON for machines, readable text in Development. The events and their properties are
+/// listed in docs/operations.md, and are kept.
+/// </summary>
 public static class LoggingSetup
 {
     private const string ReadableTemplate = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}";
@@ -13,11 +17,14 @@ public static class LoggingSetup
     public static void AddLogging(this WebApplicationBuilder builder)
     {
         var development = builder.Environment.IsDevelopment();
+        var level = new LoggingLevelSwitch();
+        builder.Services.AddSingleton(level);
+        builder.Services.AddHostedService<LogLevelFile>();
         builder.Services.AddSerilog(
-            (_, logger) =>
+            (services, logger) =>
             {
+                level.MinimumLevel = LogLevelFile.Read(services.GetRequiredService<IConfiguration>());
                 logger
-                    .MinimumLevel.Information()
                     // The request's own event says what these say in five.
                     .MinimumLevel.Override("Microsoft.AspNetCore", LogEventLevel.Warning)
                     .MinimumLevel.Override(typeof(BearerHandler).FullName!, LogEventLevel.Warning)
@@ -25,14 +32,16 @@ public static class LoggingSetup
                     .MinimumLevel.Override("FluentMigrator", LogEventLevel.Fatal)
                     .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Warning)
                     .ReadFrom.Configuration(builder.Configuration)
-                    .Enrich.FromLogContext();
+                    .MinimumLevel.ControlledBy(level)
+                    .Enrich.FromLogContext()
+                    .Enrich.With<RequestIdEnricher>();
                 if (development)
                     logger.WriteTo.Console(
                         outputTemplate: ReadableTemplate,
                         formatProvider: CultureInfo.InvariantCulture
                     );
                 else
-                    logger.WriteTo.Console(new CompactJsonFormatter());
+                    logger.WriteTo.Sink(new LogQueue(new CompactJsonFormatter(), Console.OpenStandardOutput()));
             },
             // Each host has a logger of its own: tests run several in one process.
             preserveStaticLogger: true

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InstaSlice.Infrastructure.Auth;
 using Serilog.AspNetCore;
 using Serilog.Events;
@@ -22,10 +23,12 @@ internal static class RequestLog
             : LogEventLevel.Information;
         options.EnrichDiagnosticContext = (diagnostics, context) =>
         {
-            diagnostics.Set("Route", (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)");
+            var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "(none)";
+            diagnostics.Set("Route", route);
+            if (Activity.Current is { IsAllDataRequested: true } trace)
+                trace.DisplayName = $"{context.Request.Method} {route}";
             diagnostics.Set("RequestBytes", context.Request.ContentLength ?? 0);
             diagnostics.Set("ResponseBytes", context.Response.ContentLength ?? 0);
-            diagnostics.Set("RequestId", context.Response.Headers[Http.RequestId.Header].ToString());
             if (Viewer.Of(context) is { IsAnonymous: false } viewer)
                 diagnostics.Set("ProfileId", viewer.Id);
         };

@@ -95,9 +95,9 @@ public static partial class RunningSetup
             (long)Stopwatch.GetElapsedTime(start).TotalMilliseconds
         );
         await app.WaitForShutdownAsync();
-        // The pool goes before the private PostgreSQL that it is connected to.
-        await app.DisposeAsync();
         LogStopped(app.Logger);
+        // The pool goes before the private PostgreSQL that it is connected to, and the log is written to its end.
+        await app.DisposeAsync();
         return 0;
     }
 

@@ -122,10 +122,11 @@ public sealed class LogTests(PostgresServer postgres) : ProcessTest(postgres)
         var names = process.Events.Select(ServiceProcess.NameOf).ToList();
         Assert.Equal(
             ["MigrationApplied", "Started", "Ready", "Draining", "Stopped"],
-            // What child processes are held by is found out, and said, meanwhile.
+            // What child processes are held by is found out, and said, meanwhile; and what is slow, the machine decides.
             names
                 .Where(name =>
-                    name is not "" and not "NotReady" && !name.StartsWith("ChildProcesses", StringComparison.Ordinal)
+                    name is not "" and not "NotReady" and not "SlowStatement"
+                    && !name.StartsWith("ChildProcesses", StringComparison.Ordinal)
                 )
                 .Distinct()
         );

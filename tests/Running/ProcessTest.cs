@@ -47,9 +47,14 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
         return process;
     }
 
-    protected async Task<ServiceProcess> LaunchAsync(string[] words, params (string Name, string? Value)[] environment)
+    protected async Task<ServiceProcess> LaunchAsync(
+        string[] words,
+        params (string Name, string? Value)[] environment
+    ) => Add(await ServiceProcess.OperateAsync(Database, DataDirectory, words, environment));
+
+    /// <summary>Is killed when the test is over.</summary>
+    protected ServiceProcess Add(ServiceProcess process)
     {
-        var process = await ServiceProcess.OperateAsync(Database, DataDirectory, words, environment);
         _processes.Add(process);
         return process;
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using InstaSlice.Infrastructure.Database;
@@ -28,16 +29,19 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         "Cors__Origins",
         "Proxies__Trusted",
         "Secrets__Directory",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     ];
 
     private static readonly HttpClient Http = new();
 
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ManualResetEventSlim _reading = new(true);
     private readonly List<string> _lines = [];
     private readonly string? _errors;
+    private readonly string? _output;
     private BoundProcess? _process;
 
-    private ServiceProcess(string? errors) => _errors = errors;
+    private ServiceProcess(string? errors, string? output = null) => (_errors, _output) = (errors, output);
 
     public int Id => _process!.Id;
 
@@ -80,27 +84,20 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         string dataDirectory,
         string[] words,
         params (string Name, string? Value)[] environment
-    )
-    {
-        var settings = new Dictionary<string, string?>
-        {
-            ["ASPNETCORE_ENVIRONMENT"] = "Production",
-            ["ConnectionStrings__Postgres"] = connectionString,
-            ["Data__Directory"] = dataDirectory,
-            ["Jwt__SigningKey"] = Service.App.SigningKey,
-            ["RateLimits__Enabled"] = "false",
-        };
-        foreach (var (name, value) in environment)
-            settings[name] = value;
-        return StartAsync(
-            new ServiceProcess(Path.Combine(dataDirectory, $"errors-{Guid.NewGuid():N}")),
-            [
-                .. settings
-                    .Where(setting => setting.Value is not null)
-                    .Select(setting => $"{setting.Key}={setting.Value}"),
-            ],
+    ) =>
+        StartAsync(
+            new ServiceProcess(ErrorsIn(dataDirectory)),
+            Production(connectionString, dataDirectory, environment),
             words
         );
+
+    /// <summary>As an operator runs it who sends standard output to a file or a pipe: nothing of it is known here.</summary>
+    public static Task<ServiceProcess> OperateIntoAsync(string output, string connectionString, string dataDirectory)
+    {
+        var address = FreeAddress();
+        var service = new ServiceProcess(ErrorsIn(dataDirectory), output);
+        service._address.SetResult(new Uri(address));
+        return StartAsync(service, Production(connectionString, dataDirectory, [("ASPNETCORE_URLS", address)]), []);
     }
 
     public static string NameOf(JsonObject logged) => (string?)logged["EventId"]?["Name"] ?? "";
@@ -141,6 +138,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return new Client(null, token.EncodedToken, id, username) { At = Address };
     }
 
+    /// <summary>From now on nobody reads what it writes to standard output, until <see cref="ReadOn"/>.</summary>
+    public void StopReading() => _reading.Reset();
+
+    public void ReadOn() => _reading.Set();
+
     public void Terminate() => _process!.Signal(TerminateSignal);
 
     /// <summary>As Ctrl-C in a terminal.</summary>
@@ -155,7 +157,40 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Kill();
+        ReadOn();
         await Ended;
+        _reading.Dispose();
+    }
+
+    private static string FreeAddress()
+    {
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        return $"http://{free.LocalEndpoint}";
+    }
+
+    private static string ErrorsIn(string dataDirectory) => Path.Combine(dataDirectory, $"errors-{Guid.NewGuid():N}");
+
+    private static string[] Production(
+        string connectionString,
+        string dataDirectory,
+        (string Name, string? Value)[] environment
+    )
+    {
+        var settings = new Dictionary<string, string?>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Production",
+            ["ConnectionStrings__Postgres"] = connectionString,
+            ["Data__Directory"] = dataDirectory,
+            ["Jwt__SigningKey"] = Service.App.SigningKey,
+            ["RateLimits__Enabled"] = "false",
+        };
+        foreach (var (name, value) in environment)
+            settings[name] = value;
+        return
+        [
+            .. settings.Where(setting => setting.Value is not null).Select(setting => $"{setting.Key}={setting.Value}"),
+        ];
     }
 
     private static async Task<ServiceProcess> StartAsync(ServiceProcess service, string[] environment, string[] words)
@@ -168,6 +203,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
                 "ASPNETCORE_URLS=http://127.0.0.1:0",
                 .. environment,
                 .. service._errors is null ? [] : new[] { "sh", "-c", "exec \"$@\" 2>\"$0\"", service._errors },
+                .. service._output is null ? [] : new[] { "sh", "-c", "exec \"$@\" >\"$0\"", service._output },
                 "dotnet",
                 typeof(Program).Assembly.Location,
                 .. words,
@@ -180,6 +216,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private void OnLine(string line)
     {
+        _reading.Wait();
         lock (_lines)
             _lines.Add(line);
         if (line.Contains("Serving on", StringComparison.Ordinal))
