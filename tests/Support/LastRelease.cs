@@ -21,6 +21,7 @@ internal sealed class LastRelease(string tag)
         using var git = Process.Start(
             new ProcessStartInfo("git", ["-C", Checkout.Root, .. words])
             {
+                UseShellExecute = false,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             }
