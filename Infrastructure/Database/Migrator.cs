@@ -116,25 +116,33 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         await work(connection, await AppliedAsync(connection, cancel));
     }
 
-    /// <summary>A database that starts beside the service may take its time.</summary>
+    /// <summary>A database that starts beside the service may take its time; where it has none by then, its name is wrong.</summary>
     private async Task<NpgsqlConnection> OpenPatientlyAsync(CancellationToken cancel)
     {
         var start = Stopwatch.GetTimestamp();
-        while (true)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
                 return await OpenAsync(cancel);
             }
-            catch (NpgsqlException e)
-                when ((e is not PostgresException || e.SqlState == PostgresErrorCodes.CannotConnectNow)
-                    && Stopwatch.GetElapsedTime(start) < Patience
-                )
+            catch (NpgsqlException e) when (IsNotThereYet(e))
             {
+                if (Stopwatch.GetElapsedTime(start) >= Patience)
+                    throw new StartupException(
+                        $"The database does not answer, not even after {Patience.TotalSeconds} s: {e.GetBaseException().Message}",
+                        e
+                    );
+                if (attempt == 1)
+                    LogWaiting((int)Patience.TotalSeconds, e.GetBaseException().Message);
                 await Task.Delay(500, cancel);
             }
         }
     }
+
+    private static bool IsNotThereYet(NpgsqlException e) =>
+        e is not PostgresException
+        || e.SqlState is PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.InvalidCatalogName;
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel)
     {
@@ -301,6 +309,13 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
             text.Options = text.Options is { Length: > 0 } own ? $"{own} {options}" : options;
         return text.ConnectionString;
     }
+
+    [LoggerMessage(
+        EventName = "WaitingForDatabase",
+        Level = LogLevel.Warning,
+        Message = "The database is not there yet; waiting for it for {Seconds} s: {Reason}"
+    )]
+    private partial void LogWaiting(int seconds, string reason);
 
     [LoggerMessage(
         EventName = "MigrationApplied",
