@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611210930, "Create posts and media")]
+[NotWhileServing("builds an index of profiles while nobody can write them")]
 public sealed class CreatePosts : Migration
 {
     public override void Up() =>

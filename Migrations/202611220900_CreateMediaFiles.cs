@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611220900, "Create the media's files and video jobs")]
+[NotWhileServing("copies what media name while nobody can read or write media, and takes file_removals away")]
 public sealed class CreateMediaFiles : Migration
 {
     public override void Up() =>

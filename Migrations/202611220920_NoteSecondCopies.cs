@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611220920, "Note where files that move have a second copy")]
+[NotWhileServing("checks media_files while nobody can read them")]
 public sealed class NoteSecondCopies : Migration
 {
     public override void Up() =>

@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611220931, "Index one's comments in order")]
+[NotWhileServing("builds an index of comments while nobody can read them")]
 public sealed class IndexCommentsInOrder : Migration
 {
     public override void Up() =>

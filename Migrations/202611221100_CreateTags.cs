@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611221100, "Create tags")]
+[NotWhileServing("copies the tags of all posts while nobody can write posts or profiles")]
 public sealed class CreateTags : Migration
 {
     public override void Up() =>

@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611221110, "Create the search for posts")]
+[NotWhileServing("reads all captions while nobody can write posts")]
 public sealed class CreatePostSearch : Migration
 {
     /// <summary>

@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611221120, "Create the search for profiles")]
+[NotWhileServing("reads all names while nobody can write profiles")]
 public sealed class CreateProfileNames : Migration
 {
     public override void Up() =>

@@ -1,8 +1,10 @@
 using FluentMigrator;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Migrations;
 
 [Migration(202611221200, "Create notifications")]
+[NotWhileServing("checks comments while nobody can read them")]
 public sealed class CreateNotifications : Migration
 {
     public override void Up() =>

@@ -1,17 +1,20 @@
 # shellcheck shell=bash
 # Instances as containers of the service `web`: as many new ones as there are old ones are started beside them, and nginx looks the name up anew.
-cd "$here/.."
-compose=(docker compose ${COMPOSE_ARGUMENTS:-})
+# Which image serves, .env says (IMAGE=name:version); of a name without a registry the image has to be there already.
+cd "$here/.." || exit
+read -ra compose <<<"docker compose ${COMPOSE_ARGUMENTS:-}" # such as -f compose.yaml -f compose.tls.yaml
 
 lock_file() { echo "$here/../.deploy.lock"; }
 
 begin() {
   read -ra old_ids < <("${compose[@]}" ps --quiet --status running web | tr '\n' ' ') || true
-  # What an interrupted deployment left: of another version than what serves, which .env says.
+  # What an interrupted deployment left is of another image than what serves.
   local id serving kept=()
-  serving=$(sed -n 's/^VERSION=//p' .env)
+  serving=$(sed -n 's/^IMAGE=//p' .env)
+  image=${serving%:*}:$version
+  [[ $image != "$serving" ]] || fail "$version is what serves."
   for id in ${old_ids[@]+"${old_ids[@]}"}; do
-    if [[ $(docker inspect --format '{{index .Config.Labels "instaslice.version"}}' "$id") == "$serving" ]]; then kept+=("$id")
+    if [[ $(docker inspect --format '{{.Config.Image}}' "$id") == "$serving" ]]; then kept+=("$id")
     else docker stop --time 35 "$id" >/dev/null && docker rm "$id" >/dev/null; fi
   done
   old_ids=(${kept[@]+"${kept[@]}"})
@@ -22,19 +25,18 @@ begin() {
 start_new() {
   local many=${#old_ids[@]} id
   ((many)) || many=2
-  VERSION=$version "${compose[@]}" up --detach --no-deps --no-recreate --scale "web=$((${#old_ids[@]} + many))" web
+  IMAGE=$image "${compose[@]}" up --detach --no-build --no-deps --no-recreate --scale "web=$((${#old_ids[@]} + many))" web
   for id in $("${compose[@]}" ps --quiet web); do
     [[ " ${old_ids[*]:-} " == *" $id "* ]] || new_ids+=("$id")
   done
   new=$(addresses "${new_ids[@]}")
-  VERSION=$version "${compose[@]}" up --detach --no-deps nginx
-  reload
+  ((${#old_ids[@]})) || "${compose[@]}" up --detach --no-deps nginx
 }
 
 # On the network that nginx is in too.
 addresses() {
   local id
-  for id; do docker inspect --format '{{range $name, $network := .NetworkSettings.Networks}}{{if eq $name "instaslice_front"}}{{$network.IPAddress}}:8080 {{end}}{{end}}' "$id"; done | tr -d '\n'
+  for id; do docker inspect --format '{{range $name, $network := .NetworkSettings.Networks}}{{if eq $name "instaslice_edge"}}{{$network.IPAddress}}:8080 {{end}}{{end}}' "$id"; done | tr -d '\n'
 }
 
 reload() { "${compose[@]}" exec -T nginx nginx -s reload; }
@@ -50,7 +52,7 @@ is_ready() {
 end_new() { end_ids ${new_ids[@]+"${new_ids[@]}"}; }
 
 end_old() {
-  sed -i "s/^VERSION=.*/VERSION=$version/" .env
+  sed -i "s|^IMAGE=.*|IMAGE=$image|" .env
   end_ids ${old_ids[@]+"${old_ids[@]}"}
 }
 

@@ -27,10 +27,13 @@ internal sealed partial class SweepMedia(
 
     // Once its row is locked, nobody else can take the files or let go of them. What a medium names after all stays; what none names is
     // from here on not found by its bytes either, so the files can go first and the row last: a crash between the two repeats that.
-    // While somebody works on a video he may yet write files: he gives it up first, or his lease ends.
+    // While somebody works on a video he may yet write files: he gives it up first, or his lease ends. And while deploy/backup.sh copies
+    // what its snapshot names, all of it stays.
     private const string Due = """
         with due as (
-            select storage_key from media_files files where due_at <= now() and coalesce(also_until <= now(), true)
+            select storage_key from media_files files
+            where (select pg_try_advisory_xact_lock_shared(hashtext('instaslice.backup')))
+                and due_at <= now() and coalesce(also_until <= now(), true)
                 and (held_until is null or held_until < now())
                 and not exists (
                     select from video_jobs job

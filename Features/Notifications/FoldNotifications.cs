@@ -181,7 +181,10 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
 
     private void Log(Exception e)
     {
-        if (e is UnavailableException or NpgsqlException { IsTransient: true } or TimeoutException)
+        if (
+            e is UnavailableException or TimeoutException
+            || (e is NpgsqlException database && Sql.IsUnavailable(database))
+        )
             LogPostponed(e);
         else
             LogFailed(e);
@@ -190,7 +193,7 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
     [LoggerMessage(
         EventName = "NotificationsPostponed",
         Level = LogLevel.Warning,
-        Message = "The database does not answer; notifications are made once it does"
+        Message = "The database does not answer, or takes nothing; notifications are made once it does"
     )]
     private partial void LogPostponed(Exception e);
 

@@ -22,13 +22,19 @@ public static class MigrateCommand
                 await migrator.MigrateDownAsync(Version(to), cancel);
                 return 0;
             case ["status"]:
-                foreach (var (version, description, applied) in await migrator.StatusAsync(cancel))
-                    await Console.Out.WriteLineAsync($"{version}  {(applied ? "applied" : "pending")}  {description}");
+                foreach (var migration in await migrator.StatusAsync(cancel))
+                    await Console.Out.WriteLineAsync(Line(migration));
                 return 0;
             default:
                 throw new StartupException("Usage: " + Usage);
         }
     }
+
+    private static string Line(MigrationStatus migration) =>
+        migration.Applied ? $"{migration.Version}  applied  {migration.Description}"
+        : migration.NotWhileServing is { } reason
+            ? $"{migration.Version}  pending  {migration.Description}  NOT while the old version serves: {reason}"
+        : $"{migration.Version}  pending  {migration.Description}  safe while the old version serves";
 
     private static long Version(string text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version)

@@ -12,39 +12,61 @@ namespace InstaSlice.Infrastructure.Database;
 /// lock on a connection of its own, taken by polling: a session that *waits* for a lock inside PostgreSQL holds a snapshot,
 /// and CREATE INDEX CONCURRENTLY waits for every snapshot, so the two would wait for each other.
 /// </summary>
-public sealed partial class Migrator(IConfiguration configuration, ILogger<Migrator> log)
+/// <param name="assembly">Whose migrations; the service's own, but in tests of this.</param>
+public sealed partial class Migrator(IConfiguration configuration, ILogger<Migrator> log, Assembly? assembly = null)
 {
     private const long LockKey = 0x496E7374_61536C69; // "InstaSli"
 
-    /// <summary>A migration that waits for a lock makes everybody who comes after it wait too: give up early, and try again.</summary>
-    private const string LockTimeout = "2s";
+    private const string ApplicationName = "instaslice-migrate";
 
-    private const int Attempts = 5;
+    /// <summary>
+    /// Whoever wants a table for which a migration waits stands in line behind it. A request gives up after 1.8 s, so that the migration does
+    /// so before, lets the others pass, and tries again.
+    /// </summary>
+    private const string LockTimeout = "1s";
+
+    /// <summary>
+    /// Without a transaction indexes are built concurrently, and nobody stands in line behind that; but it waits for every transaction that is
+    /// older, and one time-out throws all of it away.
+    /// </summary>
+    private const string ConcurrentLockTimeout = "10min";
+
+    private const int Attempts = 8;
+
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>Every migration that this build carries, oldest first.</summary>
-    private static readonly MigrationAttribute[] Carried =
-    [
-        .. typeof(Migrator)
-            .Assembly.GetExportedTypes() // as FluentMigrator does
-            .Select(type => type.GetCustomAttribute<MigrationAttribute>())
-            .OfType<MigrationAttribute>()
-            .OrderBy(migration => migration.Version),
-    ];
+    private readonly Assembly _assembly = assembly ?? typeof(Migrator).Assembly;
+
+    /// <summary>Every migration that is carried, oldest first.</summary>
+    private IEnumerable<(MigrationAttribute Migration, NotWhileServingAttribute? Not)> Carried =>
+        _assembly
+            .GetExportedTypes() // as FluentMigrator does
+            .Select(type =>
+                (
+                    Migration: type.GetCustomAttribute<MigrationAttribute>()!,
+                    Not: type.GetCustomAttribute<NotWhileServingAttribute>()
+                )
+            )
+            .Where(carried => carried.Migration is not null)
+            .OrderBy(carried => carried.Migration.Version);
 
     /// <summary>Applies what is missing, up to and with <paramref name="target"/>, each migration in a transaction of its own.</summary>
     /// <exception cref="StartupException">A migration failed; what it had done is undone, and those before it stay.</exception>
     public Task MigrateUpAsync(long? target, CancellationToken cancel) =>
         UnderLockAsync(
-            applied =>
+            async (connection, applied) =>
             {
-                foreach (
-                    var migration in Carried.Where(m =>
-                        !applied.Contains(m.Version) && m.Version <= (target ?? long.MaxValue)
-                    )
-                )
-                    Step(migration, "up", runner => runner.MigrateUp(migration.Version));
+                foreach (var (migration, _) in Carried)
+                    if (!applied.Contains(migration.Version) && migration.Version <= (target ?? long.MaxValue))
+                        await StepAsync(
+                            connection,
+                            migration,
+                            "up",
+                            runner => runner.MigrateUp(migration.Version),
+                            cancel
+                        );
             },
             cancel
         );
@@ -53,55 +75,74 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
     /// <exception cref="StartupException">A step down failed; those before it stay taken back.</exception>
     public Task MigrateDownAsync(long target, CancellationToken cancel) =>
         UnderLockAsync(
-            applied =>
+            async (connection, applied) =>
             {
-                foreach (
-                    var migration in Carried.Reverse().Where(m => applied.Contains(m.Version) && m.Version > target)
-                )
-                    Step(migration, "down", runner => runner.MigrateDown(migration.Version - 1));
+                foreach (var (migration, _) in Carried.Reverse())
+                    if (applied.Contains(migration.Version) && migration.Version > target)
+                        await StepAsync(
+                            connection,
+                            migration,
+                            "down",
+                            runner => runner.MigrateDown(migration.Version - 1),
+                            cancel
+                        );
             },
             cancel
         );
 
     /// <summary>Every migration that this build carries, oldest first, and whether the database has it. Writes nothing.</summary>
-    public async Task<IReadOnlyList<(long Version, string Description, bool Applied)>> StatusAsync(
-        CancellationToken cancel
-    )
+    public async Task<IReadOnlyList<MigrationStatus>> StatusAsync(CancellationToken cancel)
     {
         await using var connection = await OpenAsync(cancel);
         var applied = await AppliedAsync(connection, cancel);
-        return [.. Carried.Select(m => (m.Version, m.Description ?? "", applied.Contains(m.Version)))];
+        return
+        [
+            .. Carried.Select(carried => new MigrationStatus(
+                carried.Migration.Version,
+                carried.Migration.Description ?? "",
+                applied.Contains(carried.Migration.Version),
+                carried.Not?.Reason
+            )),
+        ];
     }
 
-    private async Task UnderLockAsync(Action<HashSet<long>> work, CancellationToken cancel)
+    private async Task UnderLockAsync(Func<NpgsqlConnection, HashSet<long>, Task> work, CancellationToken cancel)
     {
         await using var connection = await OpenPatientlyAsync(cancel);
         while (!await TryLockAsync(connection, cancel))
             await Task.Delay(100, cancel);
 
         // The lock goes with its connection, however this ends.
-        work(await AppliedAsync(connection, cancel));
+        await work(connection, await AppliedAsync(connection, cancel));
     }
 
-    /// <summary>A database that starts beside the service may take its time.</summary>
+    /// <summary>A database that starts beside the service may take its time; where it has none by then, its name is wrong.</summary>
     private async Task<NpgsqlConnection> OpenPatientlyAsync(CancellationToken cancel)
     {
         var start = Stopwatch.GetTimestamp();
-        while (true)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
                 return await OpenAsync(cancel);
             }
-            catch (NpgsqlException e)
-                when ((e is not PostgresException || e.SqlState == PostgresErrorCodes.CannotConnectNow)
-                    && Stopwatch.GetElapsedTime(start) < Patience
-                )
+            catch (NpgsqlException e) when (IsNotThereYet(e))
             {
+                if (Stopwatch.GetElapsedTime(start) >= Patience)
+                    throw new StartupException(
+                        $"The database does not answer, not even after {Patience.TotalSeconds} s: {e.GetBaseException().Message}",
+                        e
+                    );
+                if (attempt == 1)
+                    LogWaiting((int)Patience.TotalSeconds, e.GetBaseException().Message);
                 await Task.Delay(500, cancel);
             }
         }
     }
+
+    private static bool IsNotThereYet(NpgsqlException e) =>
+        e is not PostgresException
+        || e.SqlState is PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.InvalidCatalogName;
 
     private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancel)
     {
@@ -119,33 +160,104 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         return (bool)(await command.ExecuteScalarAsync(cancel))!;
     }
 
-    private void Step(MigrationAttribute migration, string direction, Action<IMigrationRunner> run)
+    private async Task StepAsync(
+        NpgsqlConnection connection,
+        MigrationAttribute migration,
+        string direction,
+        Action<IMigrationRunner> run,
+        CancellationToken cancel
+    )
     {
         var clock = Stopwatch.StartNew();
+        var inTransaction = migration.TransactionBehavior == TransactionBehavior.Default;
+        string? holders = null;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                // A runner that failed once remembers it, so each attempt has its own.
-                using var services = Runner();
-                using var scope = services.CreateScope();
-                run(scope.ServiceProvider.GetRequiredService<IMigrationRunner>());
+                if (!inTransaction)
+                    await DropInvalidIndexesAsync(connection, cancel);
+                var running = Task.Run(() => Run(inTransaction, run), CancellationToken.None);
+                // Who is in the way can be seen only while we wait for him.
+                while (await Task.WhenAny(running, Task.Delay(100, CancellationToken.None)) != running)
+                    holders = await HoldersAsync(connection) ?? holders;
+                await running;
                 LogMigrated(migration.Version, migration.Description, direction, clock.ElapsedMilliseconds);
                 return;
             }
             catch (Exception e) when (attempt < Attempts && IsLockTimeout(e))
             {
-                LogLocked(migration.Version, migration.Description, attempt);
-                Thread.Sleep(TimeSpan.FromSeconds(attempt)); // the runner is synchronous; nothing else runs yet
+                LogLocked(migration.Version, migration.Description, attempt, holders);
+                var pause = TimeSpan.FromSeconds(attempt);
+                await Task.Delay(pause < LongestPause ? pause : LongestPause, cancel);
             }
-            catch (Exception e)
+            catch (Exception e) when (e is not OperationCanceledException)
             {
                 LogFailed(e, migration.Version, migration.Description, direction);
                 throw new StartupException(
-                    $"Migration {migration.Version} ({migration.Description}) failed on its way {direction}: {e.GetBaseException().Message}",
+                    $"Migration {migration.Version} ({migration.Description}) failed on its way {direction}: "
+                        + (IsLockTimeout(e) ? Stuck(holders, inTransaction) : e.GetBaseException().Message),
                     e
                 );
             }
+        }
+    }
+
+    private static string Stuck(string? holders, bool inTransaction) =>
+        $"it did not get its locks in {Attempts} tries, which are held by {holders ?? "nobody any more"}. "
+        + (inTransaction ? "Nothing of it is done. " : "It can be begun again. ")
+        + "Wait until that has ended, or end it by select pg_terminate_backend(pid), and start again.";
+
+    private void Run(bool inTransaction, Action<IMigrationRunner> run)
+    {
+        // A runner that failed once remembers it, so each attempt has its own.
+        using var services = Runner(inTransaction ? LockTimeout : ConcurrentLockTimeout);
+        using var scope = services.CreateScope();
+        run(scope.ServiceProvider.GetRequiredService<IMigrationRunner>());
+    }
+
+    /// <summary>Those for whom the migration under way waits. Not what they ask: people's words may be in it.</summary>
+    private static async Task<string?> HoldersAsync(NpgsqlConnection connection)
+    {
+        const string Sql = $"""
+            select string_agg(distinct format('pid %s (%s, transaction since %s, last query %s)', blocker.pid,
+                coalesce(nullif(holder.application_name, ''), holder.backend_type, 'a prepared transaction'),
+                coalesce(to_char(holder.xact_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), 'unknown'),
+                coalesce(to_char(holder.query_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), 'unknown')), ', ')
+            from pg_stat_activity migration
+            cross join unnest(pg_blocking_pids(migration.pid)) blocker (pid)
+            left join pg_stat_activity holder on holder.pid = blocker.pid
+            where migration.datname = current_database() and migration.application_name = '{ApplicationName}'
+            """;
+        try
+        {
+            await using var command = new NpgsqlCommand(Sql, connection);
+            return await command.ExecuteScalarAsync() as string;
+        }
+        catch (NpgsqlException)
+        {
+            return null; // it is only for the message
+        }
+    }
+
+    /// <summary>A CREATE INDEX CONCURRENTLY that was interrupted leaves an index that is of no use, and whose name is taken.</summary>
+    private static async Task DropInvalidIndexesAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        const string Sql = """
+            select format('drop index concurrently if exists %s', indexrelid::regclass)
+            from pg_index join pg_class on pg_class.oid = indexrelid
+            where not indisvalid and relkind = 'i' and relnamespace = 'public'::regnamespace
+                and not exists (select from pg_stat_progress_create_index where index_relid = indexrelid)
+            """;
+        var drops = new List<string>();
+        await using (var command = new NpgsqlCommand(Sql, connection))
+        await using (var reader = await command.ExecuteReaderAsync(cancel))
+            while (await reader.ReadAsync(cancel))
+                drops.Add(reader.GetString(0));
+        foreach (var drop in drops)
+        {
+            await using var command = new NpgsqlCommand(drop, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancel);
         }
     }
 
@@ -173,15 +285,15 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         return versions;
     }
 
-    private ServiceProvider Runner() =>
+    private ServiceProvider Runner(string lockTimeout) =>
         new ServiceCollection()
             .AddFluentMigratorCore()
             .ConfigureRunner(runner =>
                 runner
                     .AddPostgres()
-                    .WithGlobalConnectionString(OwnConnection($"-c lock_timeout={LockTimeout}"))
+                    .WithGlobalConnectionString(OwnConnection($"-c lock_timeout={lockTimeout}"))
                     .WithGlobalCommandTimeout(TimeSpan.FromHours(1))
-                    .ScanIn(typeof(Migrator).Assembly)
+                    .ScanIn(_assembly)
                     .For.Migrations()
             )
             .BuildServiceProvider();
@@ -191,12 +303,19 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
         var text = new NpgsqlConnectionStringBuilder(configuration.GetConnectionString("Postgres"))
         {
             Pooling = false,
-            ApplicationName = "instaslice-migrate",
+            ApplicationName = ApplicationName,
         };
         if (options is not null)
             text.Options = text.Options is { Length: > 0 } own ? $"{own} {options}" : options;
         return text.ConnectionString;
     }
+
+    [LoggerMessage(
+        EventName = "WaitingForDatabase",
+        Level = LogLevel.Warning,
+        Message = "The database is not there yet; waiting for it for {Seconds} s: {Reason}"
+    )]
+    private partial void LogWaiting(int seconds, string reason);
 
     [LoggerMessage(
         EventName = "MigrationApplied",
@@ -208,9 +327,9 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
     [LoggerMessage(
         EventName = "MigrationLocked",
         Level = LogLevel.Warning,
-        Message = "Migration {Version} ({Description}) could not get its locks, try {Attempt}; trying again"
+        Message = "Migration {Version} ({Description}) could not get its locks, try {Attempt}, held by {Holders}; trying again"
     )]
-    private partial void LogLocked(long version, string? description, int attempt);
+    private partial void LogLocked(long version, string? description, int attempt, string? holders);
 
     [LoggerMessage(
         EventName = "MigrationFailed",
@@ -219,3 +338,6 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
     )]
     private partial void LogFailed(Exception e, long version, string? description, string direction);
 }
+
+/// <param name="NotWhileServing">Why the version before it cannot serve beside it; null where it can.</param>
+public sealed record MigrationStatus(long Version, string Description, bool Applied, string? NotWhileServing);

@@ -199,8 +199,7 @@ public static class Sql
                 throw new UnavailableException("The database did not answer in time.", e);
             }
             // Who is not let in, for whatever reason, has no database.
-            catch (NpgsqlException e)
-                when (!connected || e is not PostgresException postgres || IsUnavailable(postgres))
+            catch (NpgsqlException e) when (!connected || IsUnavailable(e))
             {
                 throw new UnavailableException("The database did not answer in time.", e);
             }
@@ -219,12 +218,10 @@ public static class Sql
             && e.ConstraintName?.EndsWith("_pkey", StringComparison.Ordinal) == true
         );
 
-    private static bool IsUnavailable(PostgresException e) =>
+    /// <summary>The database is at fault, or in no state for this, and not the statement.</summary>
+    public static bool IsUnavailable(NpgsqlException e) =>
+        e is not PostgresException { SqlState: var state }
         // connection lost; rolled back however often it was tried; out of connections, memory or disk; shutting down, starting, cancelled
-        e.SqlState[..2]
-            is "08"
-                or "40"
-                or "53"
-                or "57"
-        || e.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable;
+        || state[..2] is "08" or "40" or "53" or "57"
+        || state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable;
 }

@@ -47,6 +47,11 @@ public sealed class CommandTests(PostgresServer postgres) : ProcessTest(postgres
         var (exitCode, output, errors) = await RunAsync(["migrate", "status"]);
         Assert.Equal((0, 0), (exitCode, errors.Length));
         Assert.Equal(versions.Select(version => version + "  pending"), output.Select(Head));
+        Assert.EndsWith("Create ids  safe while the old version serves", output[0], StringComparison.Ordinal);
+        Assert.Contains(
+            output,
+            line => line.Contains("  NOT while the old version serves: ", StringComparison.Ordinal)
+        );
         // Looking writes nothing.
         Assert.Empty(await SchemaAsync());
 

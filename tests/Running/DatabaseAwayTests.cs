@@ -171,6 +171,72 @@ public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(pos
         }
     }
 
+    [Fact]
+    public async Task A_database_that_only_reads_is_503_to_what_writes_and_all_else_goes_on()
+    {
+        var process = await StartAsync();
+        var nina = await process.SignUpAsync("nina");
+        var post = await PostAsync(nina);
+        await Builders.CommentAsync(nina, post);
+        var name = new Npgsql.NpgsqlConnectionStringBuilder(Database).Database;
+        await SetAsync("on");
+
+        foreach (
+            var path in (string[])
+                [$"/v1/posts/{post}", $"/v1/posts/{post}/comments", "/v1/profiles/nina", "/v1/feed", "/v1/explore"]
+        )
+            (await nina.GetAsync(path)).Expect(HttpStatusCode.OK);
+        foreach (
+            var write in (Func<Task<Reply>>[])
+                [
+                    () => nina.PostAsync($"/v1/posts/{post}/comments", new { text = "Lost" }),
+                    () => nina.PutAsync($"/v1/posts/{post}/like"),
+                    () => nina.PatchAsync("/v1/profiles/me", new { bio = "Lost" }),
+                    () => nina.DeleteAsync($"/v1/posts/{post}"),
+                    () => nina.PostAsync("/v1/reports", new { postId = post, reason = "spam" }),
+                    () =>
+                        process
+                            .Anonymous()
+                            .PostAsync("/v1/accounts", new { username = "otto", password = "correct horse battery" }),
+                    () =>
+                        process
+                            .Anonymous()
+                            .PostAsync("/v1/sessions", new { username = "nina", password = "correct horse battery" }),
+                ]
+        )
+            Unavailable(await write());
+        Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/ready"));
+        // Longer than what works in the background rests.
+        await Task.Delay(TimeSpan.FromSeconds(5), Cancel);
+        Assert.Equal(
+            "",
+            string.Join(
+                "\n",
+                process
+                    .Events.Where(logged => (string?)logged["@l"] is "Error" or "Fatal")
+                    .Select(l => ServiceProcess.NameOf(l) + " " + l["@x"])
+            )
+        );
+
+        await SetAsync("off");
+        await Eventually.TrueAsync(async () => IsGood(await nina.PutAsync($"/v1/posts/{post}/like")), "it wrote again");
+
+        // It holds for connections that are made from then on, so the others are cut; set from another database, which may be written.
+        async Task SetAsync(string value)
+        {
+            await using var elsewhere = new Npgsql.NpgsqlConnection(Postgres.ConnectionString);
+            await elsewhere.OpenAsync(Cancel);
+            await using var command = new Npgsql.NpgsqlCommand(
+                $"""
+                alter database {name} set default_transaction_read_only = {value};
+                select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'
+                """,
+                elsewhere
+            );
+            await command.ExecuteNonQueryAsync(Cancel);
+        }
+    }
+
     private static bool IsGood(Reply reply) => reply.Status is HttpStatusCode.OK or HttpStatusCode.Created;
 
     private static void Unavailable(Reply reply) =>

@@ -125,7 +125,7 @@ public abstract class ProcessTest(PostgresServer postgres) : IAsyncLifetime
     protected async Task AssertMigratedOnceAsync() =>
         Assert.Equal(Carried(), await ListAsync("""select "Version"::text from "VersionInfo" order by 1"""));
 
-    protected static string[] Carried() =>
+    public static string[] Carried() =>
         [
             .. typeof(Migrator)
                 .Assembly.GetTypes()

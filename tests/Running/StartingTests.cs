@@ -33,6 +33,39 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     }
 
     [Fact]
+    [Trait("Size", "Large")]
+    public async Task A_database_that_is_not_there_yet_is_waited_for_and_not_for_ever()
+    {
+        await using var proxy = DatabaseProxy.To(Database);
+        proxy.Refuse();
+        var waits = await LaunchAsync([], ("ConnectionStrings__Postgres", proxy.ConnectionString));
+        var givesUp = await LaunchAsync(
+            [],
+            ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody;Password=canary")
+        );
+        await Eventually.TrueAsync(
+            () =>
+                Task.FromResult(
+                    new[] { waits, givesUp }.All(process => process.EventsNamed("WaitingForDatabase").Any())
+                ),
+            "they said that they wait"
+        );
+        Assert.False(waits.Ended.IsCompleted);
+
+        proxy.Mend();
+        await waits.WaitUntilReadyAsync();
+
+        Assert.Equal(1, await givesUp.Ended.WaitAsync(TimeSpan.FromMinutes(3), Cancel));
+        Assert.StartsWith(
+            "The database does not answer, not even after 60 s: ",
+            Assert.Single(givesUp.Errors),
+            StringComparison.Ordinal
+        );
+        Assert.Single(givesUp.EventsNamed("WaitingForDatabase"));
+        Assert.DoesNotContain("canary", string.Concat(givesUp.Output), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task No_directory_is_watched_however_many_there_are()
     {
         Directory.CreateDirectory(Path.Combine(DataDirectory, "media", "deep", "down"));

@@ -40,7 +40,7 @@ public sealed class PostgresServer : IAsyncLifetime
 
         await DeleteFilesAsync();
         await ExecuteAsync($"create database {Template}");
-        await MigrateAsync(To(Template));
+        await MigrateTemplateAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -79,6 +79,33 @@ public sealed class PostgresServer : IAsyncLifetime
                 .Build(),
             NullLogger<Migrator>.Instance
         );
+
+    /// <summary>
+    /// By the version under test; or, for <c>./dev test-old-release</c>, by a later one, beside which this one is to serve as before.
+    /// </summary>
+    private async Task MigrateTemplateAsync()
+    {
+        if (Environment.GetEnvironmentVariable("INSTASLICE_TEST_MIGRATED_BY") is not { Length: > 0 } service)
+        {
+            await MigrateAsync(To(Template));
+            return;
+        }
+        var said = new List<string>();
+        var migration = await BoundProcess.StartAsync(
+            [
+                "env",
+                "ASPNETCORE_ENVIRONMENT=Production",
+                $"ConnectionStrings__Postgres={To(Template)}",
+                "dotnet",
+                service,
+                "migrate",
+                "up",
+            ],
+            said.Add,
+            keepRoot: true
+        );
+        Assert.True(await migration.Ended == 0, $"{service} could not migrate: {string.Join('\n', said)}");
+    }
 
     private string To(string database) =>
         new NpgsqlConnectionStringBuilder(ConnectionString) { Database = database, Pooling = false }.ConnectionString;

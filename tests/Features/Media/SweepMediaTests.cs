@@ -1,6 +1,7 @@
 using System.Net;
 using InstaSlice.Infrastructure.Storage;
 using InstaSlice.Tests.Support;
+using Npgsql;
 
 namespace InstaSlice.Tests.Features.Media;
 
@@ -46,6 +47,23 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
                 await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null") == 0,
             "A note is left."
         );
+    }
+
+    [Fact]
+    public async Task While_a_backup_is_made_files_stay()
+    {
+        var owner = await SignUpAsync("owner");
+        var post = (await PostAsync(owner, await AddAsync(owner))).Id;
+        await using (var backup = new NpgsqlConnection(Service.ConnectionString))
+        {
+            await backup.OpenAsync(Cancel);
+            await using var hold = new NpgsqlCommand("select pg_advisory_lock(hashtext('instaslice.backup'))", backup);
+            await hold.ExecuteNonQueryAsync(Cancel);
+            (await owner.DeleteAsync($"/v1/posts/{post}")).Expect(HttpStatusCode.NoContent);
+            await Sweeper.RemoveFilesAsync(Cancel);
+            Assert.Equal(1, StoredKeys());
+        }
+        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 0), "The files are still there.");
     }
 
     [Fact]
