@@ -39,7 +39,7 @@ addresses() {
   for id; do docker inspect --format '{{range $name, $network := .NetworkSettings.Networks}}{{if eq $name "instaslice_edge"}}{{$network.IPAddress}}:8080 {{end}}{{end}}' "$id"; done | tr -d '\n'
 }
 
-reload() { "${compose[@]}" exec -T nginx nginx -s reload; }
+reload() { "${compose[@]}" exec -T nginx nginx -p /srv -c /etc/instaslice/nginx.conf -s reload; }
 
 is_ready() {
   local id
