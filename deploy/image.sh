@@ -5,12 +5,11 @@
 # and the three packages that a registry may lack may be replaced (docs/adr/0001). What is released is never built so.
 
 skip() { say "The image is not built here: $*"; exit 0; }
-build_ah() { STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot buildah --root "$work/store" --runroot "$work/run" "$@"; }
 base_images() { sed -n 's/^FROM \([^ ]*\).*/\1/p' Dockerfile.prod; }
 
 pull_base_images() {
   local image
-  for image in $(base_images); do timeout 300 "$BASH" -c "$(declare -f build_ah); work='$work'; build_ah pull -q '$image'" || return; done
+  for image in $(base_images); do timeout 300 "${buildah[@]}" pull -q "$image" || return; done
 }
 
 make_base_images() {
@@ -21,12 +20,12 @@ make_base_images() {
   cp /etc/ssl/certs/ca-certificates.crt "$system/etc/ssl/certs/" # of whom this machine trusts
   ln -s /usr/share/dotnet/dotnet "$system/usr/bin/dotnet"
   for image in $(base_images); do
-    container=$(build_ah from scratch)
-    build_ah add -q "$container" "$system" /
+    container=$("${buildah[@]}" from scratch)
+    "${buildah[@]}" add -q "$container" "$system" /
     for part in $([[ $image == */sdk:* ]] && echo . || echo dotnet host shared); do
-      build_ah add -q "$container" "$dotnet/$part" "/usr/share/dotnet/$([[ $part == dotnet ]] || echo "$part")"
+      "${buildah[@]}" add -q "$container" "$dotnet/$part" "/usr/share/dotnet/$([[ $part == dotnet ]] || echo "$part")" || return
     done
-    build_ah commit -q --rm "$container" "$image"
+    "${buildah[@]}" commit -q --rm "$container" "$image" || return
   done
   rm -rf "$system"
 }
@@ -52,7 +51,7 @@ start_postgres() { # on $database_port, for whoever knows the password
 }
 
 in_image() { # what its entry point and its health check do, in the one container
-  build_ah run --env ASPNETCORE_HTTP_PORTS="$port" --volume "$work/secrets:/run/secrets:ro" --volume "$work/data:/data" "$container" -- "$@"
+  "${buildah[@]}" run --env ASPNETCORE_HTTP_PORTS="$port" --volume "$work/secrets:/run/secrets:ro" --volume "$work/data:/data" "$container" -- "$@"
 }
 
 innermost() { # the process that buildah, and what it starts of itself, runs in the end
@@ -71,24 +70,29 @@ clean_up() {
 image() {
   local image=localhost/instaslice container entry health url token tries allow=() secret=()
   [[ $EUID == 0 ]] || has buildah || skip "there is no buildah, and only root could install it."
-  has buildah && has debootstrap || apt_install "" buildah debootstrap || skip "buildah cannot be installed."
+  has buildah || apt_install "" buildah || skip "buildah cannot be installed."
   setup
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/instaslice-image-XXXXXX") # 4 GB, and gone in the end
   chmod 755 "$work" # PostgreSQL is somebody else
   service='' postgres=''
+  buildah=(env STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot buildah --root "$work/store" --runroot "$work/run")
   trap clean_up EXIT
   say "Fetching the base images …"
   if ! pull_base_images >"$work/log" 2>&1; then
     [[ $EUID == 0 ]] || skip "the base images cannot be fetched, and only root could make them: $(tail -1 "$work/log")"
     say "Their registry cannot be reached; making them of debootstrap and this SDK …"
-    make_base_images >"$work/log" 2>&1 || skip "the base images can be neither fetched nor made: $(tail -1 "$work/log")"
+    { has debootstrap || apt_install "" debootstrap; } && make_base_images >"$work/log" 2>&1 ||
+      skip "the base images can be neither fetched nor made: $(tail -1 "$work/log")"
     allow=(--build-arg UPSTREAM=)
   fi
+  container=$("${buildah[@]}" from --pull-never "$(base_images | tail -1)")
+  "${buildah[@]}" run "$container" -- true >"$work/log" 2>&1 || skip "buildah can run nothing on this machine: $(tail -1 "$work/log")"
+  "${buildah[@]}" rm "$container" >"$work/log"
   [[ ! -e ~/.nuget/NuGet/NuGet.Config ]] || secret=(--secret "id=nuget,src=$HOME/.nuget/NuGet/NuGet.Config")
 
   say "Building …"
   # In Docker's format: the open one knows no health check.
-  build_ah bud --format docker --layers=false "${allow[@]}" "${secret[@]}" --build-arg REVISION="$(git rev-parse HEAD)" -f Dockerfile.prod -t $image . >"$work/log" 2>&1 ||
+  "${buildah[@]}" bud --format docker --layers=false "${allow[@]}" "${secret[@]}" --build-arg REVISION="$(git rev-parse HEAD)" -f Dockerfile.prod -t $image . >"$work/log" 2>&1 ||
     fail "$(tail -40 "$work/log")"
 
   say "Starting …"
@@ -99,9 +103,9 @@ image() {
   head -c 32 /dev/urandom | base64 >"$work/secrets/Jwt__SigningKey"
   echo "Host=127.0.0.1;Port=$database_port;Database=postgres;Username=instaslice;Password=$(<"$work/password")" >"$work/secrets/ConnectionStrings__Postgres"
   chmod 444 "$work"/secrets/*
-  container=$(build_ah from --pull-never $image)
-  mapfile -t entry < <(build_ah inspect --type image --format '{{range .Docker.Config.Entrypoint}}{{println .}}{{end}}' $image | grep .)
-  health=$(build_ah inspect --type image --format '{{index .Docker.Config.Healthcheck.Test 1}}' $image)
+  container=$("${buildah[@]}" from --pull-never $image)
+  mapfile -t entry < <("${buildah[@]}" inspect --type image --format '{{range .Docker.Config.Entrypoint}}{{println .}}{{end}}' $image | grep .)
+  health=$("${buildah[@]}" inspect --type image --format '{{index .Docker.Config.Healthcheck.Test 1}}' $image)
   in_image "${entry[@]}" >"$work/service.log" 2>&1 &
   service=$!
   url=http://127.0.0.1:$port

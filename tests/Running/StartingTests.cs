@@ -126,7 +126,8 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
             "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n",
             Cancel
         );
-        File.SetUnixFileMode(refusing, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(refusing, UnixFileMode.UserRead | UnixFileMode.UserExecute);
 
         var process = await StartAsync(("PATH", $"{programs}:{Environment.GetEnvironmentVariable("PATH")}"));
 
