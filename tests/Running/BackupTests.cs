@@ -146,11 +146,15 @@ public sealed class BackupTests(PostgresServer postgres) : ProcessTest(postgres)
         string argument
     )
     {
+        // Those of the server that runs: others refuse it, and a server from npm comes without any.
+        var binaries = (await PostgresBinaries.FindAsync()).Directory;
+        Assert.SkipUnless(File.Exists(Path.Combine(binaries, "pg_dump")), $"There is no pg_dump in {binaries}.");
         var connection = new NpgsqlConnectionStringBuilder(database);
         var said = new List<string>();
         var process = await BoundProcess.StartAsync(
             [
                 "env",
+                $"INSTASLICE_PG_BIN={binaries}",
                 $"PGHOST={connection.Host}",
                 $"PGUSER={connection.Username}",
                 $"PGDATABASE={connection.Database}",
