@@ -25,11 +25,12 @@ internal sealed partial class LogLevelFile(
         string? text = null;
         try
         {
-            text = File.ReadAllText(PathOf(configuration));
+            var path = PathOf(configuration);
+            text = File.Exists(path) ? File.ReadAllText(path) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // There is none, most often.
+            // It was removed in that moment, or is not for us.
         }
         return Parse(text)
             ?? Parse(configuration["Serilog:MinimumLevel"] ?? configuration["Serilog:MinimumLevel:Default"])
