@@ -19,7 +19,7 @@ begin() {
   done
   old_ids=(${kept[@]+"${kept[@]}"})
   old=$(addresses ${old_ids[@]+"${old_ids[@]}"})
-  new= new_ids=()
+  new='' new_ids=()
 }
 
 start_new() {

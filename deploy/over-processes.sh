@@ -80,7 +80,6 @@ pid_of() {
   pid=$(cat "$home/run/$1.pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$home/slots/$1/InstaSlice.dll" && echo "$pid"
 }
 
-access_log() {
-  if has_systemd; then journalctl --unit instaslice-nginx --output cat --since "@$1"
-  else awk -v since="$(date -u -d "@$1" +%Y-%m-%dT%H:%M:%S)" 'match($0, /"time":"[^"]*"/) && substr($0, RSTART + 8, 19) >= since' "$home/log/nginx.log" 2>/dev/null || true; fi
+access_log() { # UTC everywhere, so that times can be compared as text
+  awk -v since="$(date -u -d "@$1" +%Y-%m-%dT%H:%M:%S)" 'match($0, /"time":"[^"]*"/) && substr($0, RSTART + 8, 19) >= since' "$home/log/nginx.log" 2>/dev/null || true
 }

@@ -129,6 +129,9 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
     /// <summary>An encoder reports every second or two; one that says nothing for so long hangs, or was stopped.</summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>What an encoder may take, in bytes.</summary>
+    public long Memory { get; init; } = Looking.AddressSpace;
+
     /// <summary>
     /// Looks at <see cref="ImagePipeline.Original"/> in the directory without decoding much, so that what will not be taken is refused before it waits
     /// for its turn. Null where nothing speaks against it.
@@ -486,7 +489,7 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
         {
             Environment = ChildEnvironment,
             KeptCharacters = KeptCharacters,
-            Limits = limits == Encoding ? limits with { Silence = Silence } : limits,
+            Limits = limits == Encoding ? limits with { Silence = Silence, AddressSpace = Memory } : limits,
             Niceness = 19,
         };
         var result = await ChildProcess.RunAsync(command, cancellationToken);

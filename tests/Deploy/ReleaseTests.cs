@@ -31,7 +31,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
             Path.Combine(_home, "environment"),
             [
                 "ASPNETCORE_ENVIRONMENT=Production",
-                $"ConnectionStrings__Postgres='{Database}'",
+                $"ConnectionStrings__Postgres='{Database};Pooling=true'",
                 $"Data__Directory='{DataDirectory}'",
                 $"Jwt__SigningKey='{Service.App.SigningKey}'",
                 "RateLimits__Enabled=false",
@@ -63,7 +63,10 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
 
         var (acknowledged, failures, answered) = (new ConcurrentBag<string>(), new ConcurrentBag<string>(), 0);
         var done = false;
-        var clients = Enumerable.Range(0, Clients).Select(LoadAsync).ToArray();
+        var people = new List<Client>();
+        for (var i = 0; i < Clients; i++)
+            people.Add(await SignUpAsync($"client{i}")); // one by one: more at once than hash passwords are told to come again
+        var clients = people.Zip(posts, LoadAsync).ToArray();
 
         await ReachAsync(AtLeast / 10);
         await DeployAsync("1.0.1");
@@ -87,10 +90,8 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         );
         await Counters.AssertExactAsync(Database);
 
-        async Task LoadAsync(int number)
+        async Task LoadAsync(Client client, string post)
         {
-            var client = await SignUpAsync($"client{number}");
-            var post = posts[number];
             while (!Volatile.Read(ref done))
             {
                 await TryAsync(() => client.GetAsync($"/v1/posts/{post}"), HttpStatusCode.OK);
@@ -302,7 +303,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
             "bash",
             [
                 "-c",
-                $"PATH=$PATH:/usr/sbin exec nginx -p '{_home}' -c '{configuration}/nginx.conf' -e '{_home}/log/errors.log' -g 'daemon off;{user}' >'{_home}/log/nginx.log'",
+                $"TZ=UTC PATH=$PATH:/usr/sbin exec nginx -p '{_home}' -c '{configuration}/nginx.conf' -e '{_home}/log/errors.log' -g 'daemon off;{user}' >'{_home}/log/nginx.log'",
             ]
         )
         {

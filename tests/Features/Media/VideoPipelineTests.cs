@@ -541,6 +541,19 @@ public sealed class VideoPipelineTests : IDisposable
         Assert.IsType<VideoReady>(await Process(original));
     }
 
+    [Fact]
+    public async Task An_encoder_that_runs_out_of_memory_has_failed_and_may_be_tried_again()
+    {
+        var original = MakeOf(_root, "large.mp4", "testsrc2=s=1280x720:r=60:d=2", "-preset", "ultrafast");
+        var pipeline = new VideoPipeline(_images, NullLogger<VideoPipeline>.Instance) { Memory = 500_000_000 };
+        Fill(original);
+        Assert.IsType<VideoFailed>(
+            await pipeline.ProcessAsync(_scratch, TestContext.Current.CancellationToken)
+        );
+        Assert.Empty(Encoders());
+        Assert.IsType<VideoReady>(await Process(original));
+    }
+
     [Theory]
     [InlineData("66747970", "isom", "video/mp4")]
     [InlineData("66747970", "3gp5", "video/mp4")]
