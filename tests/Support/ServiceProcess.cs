@@ -184,6 +184,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             ["Data__Directory"] = dataDirectory,
             ["Jwt__SigningKey"] = Service.App.SigningKey,
             ["RateLimits__Enabled"] = "false",
+            // How slow a statement is depends on the machine, and on what else runs there.
+            ["Logging__SlowStatementMs"] = "60000",
         };
         foreach (var (name, value) in environment)
             settings[name] = value;
