@@ -463,6 +463,14 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
         );
     }
 
+    /// <summary>As the C library, x264, and whoever cannot start a thread say it.</summary>
+    private static readonly string[] OutOfMemory =
+    [
+        "Cannot allocate memory",
+        "malloc of size",
+        "Resource temporarily unavailable",
+    ];
+
     /// <summary>What a child that did not succeed says about the video, or about us.</summary>
     private static VideoResult? FaultOf(ChildResult result) =>
         result switch
@@ -470,7 +478,7 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
             { Succeeded: true } => null,
             _ when result.Error.Contains("No space left on device", StringComparison.Ordinal) => StorageFull,
             { ExceededLimit: true } => TooDear,
-            _ when result.Error.Contains("Cannot allocate memory", StringComparison.Ordinal) => TooDear,
+            _ when OutOfMemory.Any(said => result.Error.Contains(said, StringComparison.Ordinal)) => TooDear,
             // By a signal; 255 is how ffmpeg ends after one that it could handle.
             { ExitCode: >= 128 } => Interrupted,
             _ when NotTaken().Match(result.Error) is { Success: true } codec => CodecUnsupported(codec.Groups[1].Value),
