@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using InstaSlice.Tests.Running;
 using InstaSlice.Tests.Support;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -16,10 +17,8 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
     private const int AtLeast = 50_000;
 
     private readonly string _home = Directory.CreateTempSubdirectory("instaslice-deploy-").FullName;
-    private readonly int[] _ports = FreePorts(5);
-    private Process? _nginx;
-
-    private Uri Address => new($"http://127.0.0.1:{_ports[4]}");
+    private readonly int[] _ports = FreePorts(4);
+    private Nginx _nginx = null!;
 
     public override async ValueTask InitializeAsync()
     {
@@ -38,7 +37,18 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
             ],
             Cancel
         );
-        await StartNginxAsync();
+        Directory.CreateDirectory(Path.Combine(_home, "log"));
+        var limits = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "deploy/nginx/limits.conf"), Cancel);
+        _nginx = await Nginx.StartAsync(
+            DataDirectory,
+            [],
+            (
+                "upstream.conf",
+                string.Concat(_ports.Select(port => $"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;\n"))
+            ),
+            ("limits.conf", Regex.Replace(limits, "rate=[0-9]+r/s", "rate=100000r/s")),
+            ("listen.conf", $"access_log {_home}/log/nginx.log json;")
+        );
     }
 
     public override async ValueTask DisposeAsync()
@@ -46,8 +56,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         foreach (var port in _ports)
             if (PidOf(port) is { } pid)
                 KillAtOnce(pid);
-        _nginx?.Kill(entireProcessTree: true);
-        _nginx?.Dispose();
+        await _nginx.DisposeAsync();
         Directory.Delete(_home, recursive: true);
         await base.DisposeAsync();
     }
@@ -169,7 +178,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         // Interrupted while it watches, and repeated.
         var interrupted = Deploy("1.0.2", ("DEPLOY_WATCH_SECONDS", "60"));
         await Eventually.TrueAsync(
-            () => Task.FromResult(_ports.Except(before).SkipLast(1).All(port => PidOf(port) is not null)),
+            () => Task.FromResult(_ports.Except(before).All(port => PidOf(port) is not null)),
             "the new ones ran"
         );
         interrupted.Kill(entireProcessTree: false);
@@ -228,7 +237,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         start.Environment["DEPLOY_OVER"] = "processes";
         start.Environment["DEPLOY_WATCH_SECONDS"] = "6";
         start.Environment["INSTASLICE_HOME"] = _home;
-        start.Environment["INSTASLICE_PORTS"] = string.Join(' ', _ports[..4]);
+        start.Environment["INSTASLICE_PORTS"] = string.Join(' ', _ports);
         foreach (var (name, value) in settings)
             start.Environment[name] = value;
         return Process.Start(start)!;
@@ -236,13 +245,13 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
 
     private async Task<Client> SignUpAsync(string username)
     {
-        var anonymous = new Client(null) { At = Address };
+        var anonymous = new Client(null) { At = _nginx.Address };
         var session = (
             await anonymous.PostAsync("/v1/accounts", new { username, password = "correct horse battery" })
         ).Expect(HttpStatusCode.Created);
         var token = new JsonWebToken((string)session["accessToken"]!);
         var id = long.Parse(token.Subject, CultureInfo.InvariantCulture);
-        return new Client(null, token.EncodedToken, id, username) { At = Address };
+        return new Client(null, token.EncodedToken, id, username) { At = _nginx.Address };
     }
 
     private int[] Serving() =>
@@ -269,64 +278,6 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         using var process = Process.GetProcessById(pid);
         process.Kill();
         process.WaitForExit();
-    }
-
-    private async Task StartNginxAsync()
-    {
-        var configuration = Path.Combine(_home, "nginx");
-        Directory.CreateDirectory(configuration);
-        Directory.CreateDirectory(Path.Combine(_home, "tmp"));
-        Directory.CreateDirectory(Path.Combine(_home, "log"));
-        Directory.CreateSymbolicLink(Path.Combine(_home, "data"), DataDirectory);
-        foreach (var file in Directory.GetFiles(Path.Combine(Checkout.Root, "deploy", "nginx")))
-            File.Copy(file, Path.Combine(configuration, Path.GetFileName(file)));
-        await File.WriteAllTextAsync(
-            Path.Combine(configuration, "listen.conf"),
-            $"listen 127.0.0.1:{_ports[4]};",
-            Cancel
-        );
-        await File.WriteAllLinesAsync(
-            Path.Combine(configuration, "upstream.conf"),
-            _ports[..4].Select(port => $"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;"),
-            Cancel
-        );
-        var limits = Path.Combine(configuration, "limits.conf");
-        var text = await File.ReadAllTextAsync(limits, Cancel);
-        await File.WriteAllTextAsync(
-            limits,
-            text.Replace("rate=200r/s", "rate=100000r/s", StringComparison.Ordinal)
-                .Replace("rate=5r/s", "rate=1000r/s", StringComparison.Ordinal),
-            Cancel
-        );
-        var user = Environment.IsPrivilegedProcess ? " user root;" : "";
-        var start = new ProcessStartInfo(
-            "bash",
-            [
-                "-c",
-                $"TZ=UTC PATH=$PATH:/usr/sbin exec nginx -p '{_home}' -c '{configuration}/nginx.conf' -e '{_home}/log/errors.log' -g 'daemon off;{user}' >'{_home}/log/nginx.log'",
-            ]
-        )
-        {
-            UseShellExecute = false,
-        };
-        _nginx = Process.Start(start)!;
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                Assert.False(_nginx.HasExited, "nginx ended");
-                using var probe = new TcpClient();
-                try
-                {
-                    await probe.ConnectAsync(IPAddress.Loopback, _ports[4]);
-                    return true;
-                }
-                catch (SocketException)
-                {
-                    return false;
-                }
-            },
-            "nginx listened"
-        );
     }
 
     private static int[] FreePorts(int many)

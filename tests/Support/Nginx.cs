@@ -53,6 +53,7 @@ public sealed class Nginx : IAsyncDisposable
             [
                 "env",
                 $"PATH={Environment.GetEnvironmentVariable("PATH")}:/usr/sbin",
+                "TZ=UTC",
                 "nginx",
                 "-p",
                 nginx._directory,
