@@ -43,7 +43,7 @@ public sealed class SlowStatementTests(PostgresServer postgres) : ProcessTest(po
     [Fact]
     public async Task A_statement_that_had_to_be_given_up_was_slow()
     {
-        var process = await StartAsync();
+        var process = await StartAsync(("Logging__SlowStatementMs", null)); // the service's own default
         var nina = await process.SignUpAsync("nina");
         var post = await PostAsync(nina);
         await using (await HoldAsync("lock table comments in access exclusive mode"))
