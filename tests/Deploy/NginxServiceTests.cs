@@ -7,33 +7,15 @@ namespace InstaSlice.Tests.Deploy;
 
 /// <summary>The service behind the nginx that is deployed: clients see no difference, but for what nginx is there for.</summary>
 [Trait("Size", "Large")]
-public sealed class NginxServiceTests : MediaTest
+public sealed class NginxServiceTests(Service service)
+    : NginxTest(
+        service,
+        ("Proxies:Trusted", "127.0.0.1"),
+        ("RateLimits:Enabled", "true"),
+        ("Cors:Origins", "https://app.example")
+    )
 {
     private const int LargeBytes = 5 * 1024 * 1024;
-
-    private readonly Service.App _app;
-    private Nginx _nginx = null!;
-
-    public NginxServiceTests(Service service)
-        : base(service) =>
-        _app = service.StartInstance(
-            ("Media:AccelRedirect", "/_media/"),
-            ("Proxies:Trusted", "127.0.0.1"),
-            ("RateLimits:Enabled", "true"),
-            ("Cors:Origins", "https://app.example")
-        );
-
-    public override async ValueTask InitializeAsync()
-    {
-        await base.InitializeAsync();
-        _nginx = await Nginx.StartAsync(Service.DataDirectory, [_app.Address]);
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await _nginx.DisposeAsync();
-        await base.DisposeAsync();
-    }
 
     [Fact]
     public async Task Every_header_comes_once_and_as_the_service_sent_it()
@@ -67,8 +49,8 @@ public sealed class NginxServiceTests : MediaTest
         )
         {
             var from = ("Origin", "https://app.example");
-            var direct = await Anonymous.MovedTo(_app.Address).GetAsync(path, from);
-            var through = await Anonymous.MovedTo(_nginx.Address).GetAsync(path, from);
+            var direct = await Anonymous.MovedTo(App.Address).GetAsync(path, from);
+            var through = await Anonymous.MovedTo(Nginx.Address).GetAsync(path, from);
 
             Assert.Equal(direct.Status, through.Status);
             string[] moved = direct.Header("X-Accel-Redirect") is null ? [] : ["X-Accel-Redirect", "Accept-Ranges"];
@@ -93,7 +75,7 @@ public sealed class NginxServiceTests : MediaTest
     [Fact]
     public async Task A_request_keeps_its_id_on_both_sides()
     {
-        var reply = await Anonymous.MovedTo(_nginx.Address).GetAsync("/health/live", ("X-Request-Id", "one-of-mine"));
+        var reply = await Anonymous.MovedTo(Nginx.Address).GetAsync("/health/live", ("X-Request-Id", "one-of-mine"));
 
         Assert.Equal("one-of-mine", reply.Header("X-Request-Id"));
     }
@@ -101,7 +83,7 @@ public sealed class NginxServiceTests : MediaTest
     [Fact]
     public async Task Long_JSON_is_compressed_and_its_tag_still_good()
     {
-        var owner = (await SignUpAsync("owner")).MovedTo(_nginx.Address);
+        var owner = (await SignUpAsync("owner")).MovedTo(Nginx.Address);
         var post = (
             await owner.PostAsync(
                 "/v1/posts",
@@ -132,10 +114,10 @@ public sealed class NginxServiceTests : MediaTest
     {
         var (owner, friend) = (await SignUpAsync("owner"), await SignUpAsync("friend"));
         var post = await Builders.PostAsync(Service, owner);
-        using var events = await EventClient.OpenAsync(_nginx.Address, owner);
+        using var events = await EventClient.OpenAsync(Nginx.Address, owner);
         Assert.Equal(HttpStatusCode.OK, events.Response.StatusCode);
 
-        (await friend.MovedTo(_nginx.Address).PutAsync($"/v1/posts/{post}/like")).Expect(HttpStatusCode.OK);
+        (await friend.MovedTo(Nginx.Address).PutAsync($"/v1/posts/{post}/like")).Expect(HttpStatusCode.OK);
 
         Assert.Equal("like", (string?)(await events.NextAsync())!["kind"]);
     }
@@ -143,7 +125,7 @@ public sealed class NginxServiceTests : MediaTest
     [Fact]
     public async Task A_large_upload_arrives_once_however_often_it_is_sent()
     {
-        var owner = (await SignUpAsync("owner")).MovedTo(_nginx.Address);
+        var owner = (await SignUpAsync("owner")).MovedTo(Nginx.Address);
         var large = new byte[LargeBytes];
         Picture.CopyTo(large, 0);
 
@@ -157,7 +139,7 @@ public sealed class NginxServiceTests : MediaTest
     [Fact]
     public async Task Limits_go_by_the_clients_address_and_not_by_what_it_says()
     {
-        var client = Anonymous.MovedTo(_nginx.Address);
+        var client = Anonymous.MovedTo(Nginx.Address);
 
         var first = await LeftAsync(client.CallingFrom("127.0.0.11"));
         var another = await LeftAsync(client.CallingFrom("127.0.0.12"));

@@ -6,26 +6,8 @@ namespace InstaSlice.Tests.Features.Media;
 
 /// <summary>The service decides, a real nginx sends.</summary>
 [Trait("Size", "Large")]
-public sealed class NginxTests : MediaTest
+public sealed class NginxTests(Service service) : NginxTest(service)
 {
-    private readonly Service.App _app;
-    private Nginx _nginx = null!;
-
-    public NginxTests(Service service)
-        : base(service) => _app = service.StartInstance(("Media:AccelRedirect", "/_media/"));
-
-    public override async ValueTask InitializeAsync()
-    {
-        await base.InitializeAsync();
-        _nginx = await Nginx.StartAsync(Service.DataDirectory, [_app.Address]);
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await _nginx.DisposeAsync();
-        await base.DisposeAsync();
-    }
-
     [Fact]
     public async Task What_may_be_seen_comes_as_from_the_service_itself()
     {
@@ -33,7 +15,7 @@ public sealed class NginxTests : MediaTest
         var id = await AddAsync(owner);
         (await PostAsync(owner, id)).Expect(HttpStatusCode.Created);
         await AddAsync(owner);
-        var viewer = Anonymous.MovedTo(_nginx.Address);
+        var viewer = Anonymous.MovedTo(Nginx.Address);
         var unposted = (await Service.QueryAsync<long>("select id from media where post_id is null")).ToString(
             CultureInfo.InvariantCulture
         );
@@ -96,7 +78,7 @@ public sealed class NginxTests : MediaTest
         var owner = await SignUpAsync("owner");
         var id = await AddAsync(owner);
         var key = await Service.QueryAsync<string>("select storage_key from media_files");
-        var viewer = Anonymous.MovedTo(_nginx.Address);
+        var viewer = Anonymous.MovedTo(Nginx.Address);
         var place = "/_media/" + StorageKey.PathOf(key, "large");
         (await viewer.GetAsync($"/media/{id}-large")).Expect(HttpStatusCode.NotFound, "not_found");
         (await viewer.GetAsync($"/media/{id}-large", ("X-Accel-Redirect", place))).Expect(
@@ -107,7 +89,7 @@ public sealed class NginxTests : MediaTest
         Assert.Equal(HttpStatusCode.NotFound, (await viewer.GetAsync(place, ("X-Accel-Redirect", place))).Status);
         (await viewer.GetAsync("/health/live", ("X-Accel-Redirect", place))).Expect(HttpStatusCode.OK);
 
-        var unsent = (await Anonymous.MovedTo(_app.Address).GetAsync(await UrlAsync(owner, id))).Expect(
+        var unsent = (await Anonymous.MovedTo(App.Address).GetAsync(await UrlAsync(owner, id))).Expect(
             HttpStatusCode.OK
         );
         Assert.Equal(place, unsent.Header("X-Accel-Redirect"));
