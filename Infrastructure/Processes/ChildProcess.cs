@@ -16,8 +16,8 @@ internal sealed record ChildCommand(string Program, IReadOnlyList<string> Argume
     /// <summary>Whether it runs in a <see cref="Sandbox"/> where one can be had.</summary>
     public bool Sandboxed { get; init; } = true;
 
-    /// <summary>How far it stands back behind requests: 1 to 19.</summary>
-    public int Niceness { get; init; } = 10;
+    /// <summary>How far it stands back behind requests: 1 to 19. Somebody waits for a picture, so of full cores it still gets a quarter.</summary>
+    public int Niceness { get; init; } = 5;
 
     /// <summary>So much of the beginning of what it prints is kept, and so much of its errors.</summary>
     public int KeptCharacters { get; init; } = 16 * 1024;

@@ -119,9 +119,9 @@ public abstract class ChildProcessTests(bool sandboxed) : IDisposable
     public async Task It_stands_back_behind_requests_also_where_sessions_have_equal_shares()
     {
         var result = await Shell("nice; cat /proc/self/autogroup 2>/dev/null; exit 0");
-        Assert.StartsWith("10\n", result.Output, StringComparison.Ordinal);
+        Assert.StartsWith("5\n", result.Output, StringComparison.Ordinal);
         if (File.Exists("/proc/self/autogroup") && !(sandboxed && await Sandbox.Works))
-            Assert.EndsWith(" nice 10\n", result.Output, StringComparison.Ordinal);
+            Assert.EndsWith(" nice 5\n", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
