@@ -463,12 +463,17 @@ internal sealed partial class VideoPipeline(ImagePipeline images, ILogger<VideoP
         );
     }
 
-    /// <summary>As the C library, x264, and whoever cannot start a thread say it.</summary>
+    /// <summary>
+    /// As the C library, a decoder, x264, and whoever cannot start a thread say it. An encoder is opened with what we chose, so no video
+    /// is to blame when that fails.
+    /// </summary>
     private static readonly string[] OutOfMemory =
     [
         "Cannot allocate memory",
+        "Could not allocate memory",
         "malloc of size",
         "Resource temporarily unavailable",
+        "Error while opening encoder",
     ];
 
     /// <summary>What a child that did not succeed says about the video, or about us.</summary>
