@@ -13,7 +13,7 @@ public static class DatabaseSetup
     private static readonly string Defaults =
         // By it PostgreSQL's own log and pg_stat_activity say which instance asked.
         $"Application Name=instaslice@{Environment.MachineName}:{Environment.ProcessId};"
-        + "Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=16;"
+        + "Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=20;"
         + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false;"
         + "Options='-c plan_cache_mode=force_generic_plan -c jit=off'";
 

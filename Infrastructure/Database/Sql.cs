@@ -155,6 +155,10 @@ public static class Sql
         {
             throw new UnavailableException("The database hangs.", e);
         }
+        catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
+        {
+            throw new UnavailableException("The database did not answer in time.", e);
+        }
     }
 
     private static async Task<T> TryAsync<T>(
@@ -168,41 +172,46 @@ public static class Sql
     {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timer.CancelAfter(deadline ?? Deadline);
+        var bulkhead = Bulkhead.Of(db, sql);
+        await bulkhead.EnterAsync(timer.Token);
         var connected = false;
-        for (var attempt = 1; ; attempt++)
+        try
         {
-            try
+            for (var attempt = 1; ; attempt++)
             {
-                await using var connection = await db.OpenConnectionAsync(timer.Token);
-                connected = true;
-                var (backend, start) = (connection.ProcessID, Stopwatch.GetTimestamp());
                 try
                 {
-                    return await run(
-                        connection,
-                        new CommandDefinition(
-                            sql,
-                            args,
-                            commandTimeout: Seconds(deadline),
-                            cancellationToken: timer.Token
-                        )
-                    );
+                    await using var connection = await db.OpenConnectionAsync(timer.Token);
+                    connected = true;
+                    var (backend, start) = (connection.ProcessID, Stopwatch.GetTimestamp());
+                    try
+                    {
+                        return await run(
+                            connection,
+                            new CommandDefinition(
+                                sql,
+                                args,
+                                commandTimeout: Seconds(deadline),
+                                cancellationToken: timer.Token
+                            )
+                        );
+                    }
+                    finally
+                    {
+                        SlowStatements.Look(db, sql, backend, start);
+                    }
                 }
-                finally
+                catch (PostgresException e) when (attempt < Attempts && IsWorthAnotherTry(e)) { }
+                // Who is not let in, for whatever reason, has no database.
+                catch (NpgsqlException e) when (!connected || IsUnavailable(e))
                 {
-                    SlowStatements.Look(db, sql, backend, start);
+                    throw new UnavailableException("The database did not answer in time.", e);
                 }
             }
-            catch (PostgresException e) when (attempt < Attempts && IsWorthAnotherTry(e)) { }
-            catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
-            {
-                throw new UnavailableException("The database did not answer in time.", e);
-            }
-            // Who is not let in, for whatever reason, has no database.
-            catch (NpgsqlException e) when (!connected || IsUnavailable(e))
-            {
-                throw new UnavailableException("The database did not answer in time.", e);
-            }
+        }
+        finally
+        {
+            bulkhead.Leave(connected && !cancel.IsCancellationRequested ? !timer.IsCancellationRequested : null);
         }
     }
 

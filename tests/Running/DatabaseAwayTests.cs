@@ -72,31 +72,52 @@ public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(pos
     [Fact]
     public async Task A_table_that_is_locked_is_503_and_everything_else_goes_on()
     {
-        var process = await StartAsync();
+        var process = await StartAsync(("ConnectionStrings__Postgres", Database + ";Pooling=true"));
         var nina = await process.SignUpAsync("nina");
         var post = await PostAsync(nina);
-        await Builders.CommentAsync(nina, post);
+        var comment = await Builders.CommentAsync(nina, post);
         var path = $"/v1/posts/{post}/comments";
 
         await using (await HoldAsync("lock table comments in access exclusive mode"))
         {
-            // Fewer than there are connections: what needs another table does not wait.
-            var waiting = Enumerable.Range(0, 8).Select(_ => nina.GetAsync(path)).ToArray();
+            // More than there are connections, again and again: each is told in time to come again, and takes nothing from others.
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+            var crowd = new List<Task>(Enumerable.Range(0, 64).Select(_ => AskOnAsync(() => nina.GetAsync(path))));
             await UntilWaitingAsync(8);
-            (await nina.GetAsync("/v1/profiles/nina")).Expect(HttpStatusCode.OK);
-            foreach (var reply in await Task.WhenAll(waiting).WaitAsync(NotForEver, Cancel))
-                Unavailable(reply);
+            await OthersGoOnAsync();
 
-            // More than there are connections: whoever gets none is told to come again, and nobody waits for ever.
-            var crowd = Enumerable.Range(0, 64).Select(_ => nina.GetAsync(path)).ToArray();
-            Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/live"));
-            foreach (var reply in await Task.WhenAll(crowd).WaitAsync(NotForEver, Cancel))
-                Unavailable(reply);
-            (await nina.GetAsync("/v1/profiles/nina")).Expect(HttpStatusCode.OK);
+            // Other statements on that table may take what is left, until each of them had no answer for once.
+            crowd.AddRange(
+                Enumerable.Range(0, 16).Select(_ => AskOnAsync(() => nina.PostAsync(path, new { text = "Lost" })))
+            );
+            crowd.AddRange(
+                Enumerable.Range(0, 16).Select(_ => AskOnAsync(() => nina.GetAsync("/v1/comments/" + comment)))
+            );
+            await Task.Delay(TimeSpan.FromSeconds(4), Cancel);
+            await OthersGoOnAsync();
+            await stop.CancelAsync();
+            await Task.WhenAll(crowd);
+
+            async Task AskOnAsync(Func<Task<Reply>> ask)
+            {
+                while (!stop.IsCancellationRequested)
+                    Unavailable(await ask().WaitAsync(NotForEver, Cancel));
+            }
         }
 
         await Eventually.TrueAsync(async () => IsGood(await nina.GetAsync(path)), "it had recovered");
         Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/ready"));
+
+        async Task OthersGoOnAsync()
+        {
+            for (var until = DateTime.UtcNow.AddSeconds(4); DateTime.UtcNow < until; await Task.Delay(20, Cancel))
+            {
+                (await nina.GetAsync("/v1/profiles/nina")).Expect(HttpStatusCode.OK);
+                (await nina.GetAsync("/v1/posts/" + post)).Expect(HttpStatusCode.OK);
+                (await nina.PutAsync($"/v1/posts/{post}/like")).Expect(HttpStatusCode.OK);
+                Assert.Equal(HttpStatusCode.OK, await process.StatusAsync("/health/ready"));
+            }
+        }
     }
 
     [Theory]
