@@ -18,7 +18,7 @@ internal static class CreateSession
     // Looked at once more after the hashing: who failed ten times meanwhile, in parallel, does not get in by the eleventh, and nobody
     // by a password that was changed meanwhile. The locks make whoever changes, deletes or suspends wait for the session, so as to end it.
     private const string Sql = $"""
-        with throttle as (select coalesce({LoginThrottle.HeldOffUntil} > now(), false) as held),
+        with throttle as (select {LoginThrottle.HeldOffUntil} is not null as held),
         page as (
             select author.* from profiles author
             join credentials c on c.profile_id = author.id and c.password_hash = @passwordHash

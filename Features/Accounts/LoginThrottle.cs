@@ -15,10 +15,13 @@ namespace InstaSlice.Features.Accounts;
 internal sealed class LoginThrottle
 {
     /// <summary>Until when logins are held off, or null: for the statement of whoever is about to let somebody in.</summary>
+    // What failed in the future did so by a clock that was wrong, and holds nobody off until then.
     public const string HeldOffUntil = $"""
-        (select max(f.failed_at[cardinality(f.failed_at) - l.most + 1]) + {Window}
+        (select max(latest.failed_at) + {Window}
          from (values (@accountSubject::bytea, 10), (@addressSubject::bytea, 100)) l (subject, most)
-         join login_failures f on f.subject = l.subject)
+         join login_failures f on f.subject = l.subject
+         cross join lateral (select f.failed_at[cardinality(f.failed_at) - l.most + 1] as failed_at) latest
+         where latest.failed_at > now() - {Window} and latest.failed_at <= now())
         """;
 
     private const string Window = "interval '15 minutes'";
@@ -29,7 +32,7 @@ internal sealed class LoginThrottle
         values (@accountSubject, array[now()]), (@addressSubject, array[now()])
         on conflict (subject) do update set last_at = now(), failed_at = array(
             select t from (
-                select t from unnest(f.failed_at || now()) t where t > now() - {Window} order by t desc limit 101) latest
+                select t from unnest(f.failed_at || now()) t where t > now() - {Window} and t <= now() order by t desc limit 101) latest
             order by t)
         returning cardinality(failed_at)
         """;

@@ -39,7 +39,7 @@ internal static class PasswordCheck
             addressSubject = throttle.AddressSubject,
         };
         var row = (await db.FirstAsync<PasswordRow>(Sql, args, cancel))!;
-        if (row.HeldOffUntil > DateTime.UtcNow)
+        if (row.HeldOffUntil is not null)
         {
             Measurements.LoginFailed("held_off");
             return (PasswordVerdict.HeldOff, row);

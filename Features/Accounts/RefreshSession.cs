@@ -24,7 +24,7 @@ internal static class RefreshSession
                 ended_at      = case
                     when s.refresh_hash = @hash then null
                     when s.previous_hash = @hash and s.refresh_hash = @nextHash
-                        and s.rotated_at > clock_timestamp() - interval '10 seconds' then null
+                        and s.rotated_at between clock_timestamp() - interval '10 seconds' and clock_timestamp() then null
                     else now() end
             from profiles author
             where s.id = @sessionId and s.ended_at is null and s.expires_at > now()

@@ -16,8 +16,10 @@ internal sealed partial class RankPosts(NpgsqlDataSource db, ILogger<RankPosts> 
         with last as (select id, made_at from explore_rankings order by id desc limit 1),
         -- Of several instances one does it: the others do not wait, and find it done in their next round.
         ranking as (
-            insert into explore_rankings (made_at)
-            select now() where pg_try_advisory_xact_lock(7105011450) and not exists (select from last where made_at > now() - @least)
+            insert into explore_rankings (id, made_at)
+            -- The newest has the highest id also where the clock went back.
+            select greatest(new_id(), (select id + 1 from last)), now() where pg_try_advisory_xact_lock(7105011450) and not exists (
+                select from last where made_at between now() - @least and now())
             returning id),
         candidates as (
             select e.post_id from last join explore_posts e on e.ranking_id = last.id
@@ -26,7 +28,7 @@ internal sealed partial class RankPosts(NpgsqlDataSource db, ILogger<RankPosts> 
         -- One by one: 20,000 looks into three indexes, rather than all posts and all counters that there are.
         best as (
             select candidates.post_id as id, its.score from ranking cross join candidates cross join lateral (
-                select (1 + c.like_count + 2 * c.comment_count) / power(extract(epoch from now() - p.created_at) / 3600 + 2, 1.5) as score
+                select (1 + c.like_count + 2 * c.comment_count) / power(greatest(extract(epoch from now() - p.created_at), 0) / 3600 + 2, 1.5) as score
                 from posts p
                 join post_counters c on c.post_id = p.id
                 join profiles author on author.id = p.author_id and {AuthorView.IsThere} and not author.is_private

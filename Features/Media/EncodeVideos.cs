@@ -20,11 +20,13 @@ internal sealed partial class EncodeVideos(
     private const int MaxAttempts = 3;
 
     // The number of the attempt is also what tells its worker from another, to whom the job went when the lease had ended.
+    // None is due so late as in an hour: the clock was ahead then.
     private const string Take = """
         update video_jobs job set attempts = attempts + 1, due_at = now() + @lease
         from media_files files
         where job.storage_key = (
-                select storage_key from video_jobs where due_at <= now() order by due_at limit 1 for update skip locked)
+                select storage_key from video_jobs where due_at <= now() or due_at > now() + interval '1 hour'
+                order by due_at limit 1 for update skip locked)
             and files.storage_key = job.storage_key
         returning job.storage_key, job.attempts, files.store
         """;
@@ -113,7 +115,7 @@ internal sealed partial class EncodeVideos(
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         lost.CancelAfter(Lease);
-        var renewing = RenewAsync(job, scratch, lost, done.Token);
+        var renewing = RenewAsync(job, lost, done.Token);
         try
         {
             await EncodeAsync(job, scratch, lost.Token);
@@ -219,12 +221,7 @@ internal sealed partial class EncodeVideos(
     }
 
     /// <summary>Keeps the job for as long as the work takes; ends the work where that did not succeed in time, or nobody needs it.</summary>
-    private async Task RenewAsync(
-        Job job,
-        ScratchDirectory scratch,
-        CancellationTokenSource lost,
-        CancellationToken done
-    )
+    private async Task RenewAsync(Job job, CancellationTokenSource lost, CancellationToken done)
     {
         using var timer = new PeriodicTimer(Lease / 8);
         try
@@ -239,8 +236,6 @@ internal sealed partial class EncodeVideos(
                         return;
                     }
                     lost.CancelAfter(Lease);
-                    // What nobody touches for an hour is taken for abandoned.
-                    Directory.SetLastWriteTimeUtc(scratch.Path, DateTime.UtcNow);
                 }
                 catch (UnavailableException)
                 {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -131,7 +132,7 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval);
-        var swept = DateTime.MinValue;
+        long? swept = null;
         var failing = false;
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
@@ -140,10 +141,10 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
                 while (
                     await db.FirstAsync<bool>(IsDue, null, stoppingToken) && await FoldAsync(stoppingToken) == BatchSize
                 ) { }
-                if (swept < DateTime.UtcNow - SweepInterval)
+                if (swept is not { } last || Stopwatch.GetElapsedTime(last) > SweepInterval)
                 {
                     while (await db.ExecuteAsync(Sweep, null, stoppingToken) > 0) { }
-                    swept = DateTime.UtcNow;
+                    swept = Stopwatch.GetTimestamp();
                 }
                 failing = false;
             }

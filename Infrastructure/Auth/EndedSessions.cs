@@ -7,10 +7,10 @@ namespace InstaSlice.Infrastructure.Auth;
 /// <summary>
 /// Which sessions have ended while access tokens of theirs may still be around. An access token is good for 15 minutes by itself;
 /// this makes it stop within a second of the session's end, on every instance, without a look into the database at each request:
-/// every instance reads the list of the lately ended a few times a second, and at once when it is notified. While it cannot, it
+/// every instance reads the list of the lately ended a few times a second, and at once when it is notified, and the database's clock with it. While it cannot, it
 /// asks the database about each session, so that being cut off never lets an ended one pass.
 /// </summary>
-public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider clock, ILogger<EndedSessions> log)
+public sealed partial class EndedSessions(NpgsqlDataSource db, DatabaseClock clock, ILogger<EndedSessions> log)
     : BackgroundService
 {
     /// <summary>Whoever ends sessions says so on this channel, within the transaction.</summary>
@@ -110,6 +110,7 @@ public sealed partial class EndedSessions(NpgsqlDataSource db, TimeProvider cloc
                 _ended[reader.GetInt64(0)] = reader.GetDateTime(1);
         }
         Interlocked.Exchange(ref _asOf, asked);
+        clock.Set(asOf, asked);
 
         foreach (var (id, endedAt) in _ended)
             if (endedAt < asOf - Memory)

@@ -20,8 +20,7 @@ internal sealed class Bulkhead
 
     private Bulkhead(int share) => (_share, _free) = (share, new SemaphoreSlim(share));
 
-    public static Bulkhead Of(NpgsqlDataSource db, string sql) =>
-        Pools.GetValue(db, static db => new Pool(db)).Of(sql);
+    public static Bulkhead Of(NpgsqlDataSource db, string sql) => Pools.GetValue(db, static db => new Pool(db)).Of(sql);
 
     public Task EnterAsync(CancellationToken cancel) => _free.WaitAsync(cancel);
 

@@ -24,6 +24,8 @@ public static class DatabaseSetup
         SqlMapper.AddTypeHandler(new ArrayHandler<long>());
 
         // The connection string is read when the first connection is wanted: a private PostgreSQL knows its own only once it runs.
+        builder.Services.AddSingleton<DatabaseClock>();
+        builder.Services.AddSingleton<TimeProvider>(services => services.GetRequiredService<DatabaseClock>());
         builder.Services.AddSingleton<Migrator>();
         builder.Services.AddSingleton<SlowStatements>();
         builder.Services.AddSingleton(services =>

@@ -17,7 +17,6 @@ public static partial class RunningSetup
     public static void AddRunning(this WebApplicationBuilder builder)
     {
         builder.AddSecrets();
-        builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Draining>();
         builder.Services.AddSingleton<IHostLifetime>(services => services.GetRequiredService<Draining>());
         builder.Services.AddSingleton<Readiness>();

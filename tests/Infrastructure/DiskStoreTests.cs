@@ -81,11 +81,24 @@ public sealed class DiskStoreTests : FileStoreTests
     {
         var space = new ScratchSpace(Path.Combine(Root, "scratch"));
         Assert.Equal(0, space.RemoveAbandoned(TimeSpan.Zero));
-        using var young = space.Create();
-        using var old = space.Create();
-        File.WriteAllText(old.File("original"), "one");
-        Directory.SetLastWriteTimeUtc(old.Path, DateTime.UtcNow.AddHours(-2));
+        using var inUse = space.Create();
+        var (young, old) = (Left("young"), Left("old"));
+        // By the clock, that is. It may have been put right meanwhile.
+        Directory.SetLastWriteTimeUtc(inUse.Path, DateTime.UtcNow.AddHours(-2));
+        Directory.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddHours(-2));
         Assert.Equal(1, space.RemoveAbandoned(TimeSpan.FromHours(1)));
-        Assert.Equal((true, false), (Directory.Exists(young.Path), Directory.Exists(old.Path)));
+        Assert.Equal(
+            (true, true, false),
+            (Directory.Exists(inUse.Path), Directory.Exists(young), Directory.Exists(old))
+        );
+
+        string Left(string name)
+        {
+            var path = Path.Combine(Root, "scratch", name);
+            Directory.CreateDirectory(path);
+            foreach (var file in Directory.GetFiles(inUse.Path).Select(Path.GetFileName).Append("original"))
+                File.WriteAllText(Path.Combine(path, file!), "");
+            return path;
+        }
     }
 }

@@ -107,7 +107,10 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     public async Task WaitUntilServingAsync()
     {
         var first = await Task.WhenAny(_address.Task, Ended).WaitAsync(TestContext.Current.CancellationToken);
-        Assert.True(first == _address.Task, $"The service ended: {string.Join('\n', Output)}");
+        Assert.True(
+            first == _address.Task,
+            $"The service ended: {string.Join('\n', [.. Output, .. _errors is null ? [] : Errors])}"
+        );
     }
 
     public async Task WaitUntilReadyAsync()

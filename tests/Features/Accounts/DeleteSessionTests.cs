@@ -1,5 +1,6 @@
 using System.Net;
 using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -103,9 +104,9 @@ public sealed class DeleteSessionTests(Service service) : AccountTest(service)
         var id = long.Parse(nina.SessionId, CultureInfo.InvariantCulture);
         var db = Service.Services.GetRequiredService<NpgsqlDataSource>();
         // Never started, it follows nothing.
-        using var deaf = new EndedSessions(db, TimeProvider.System, NullLogger<EndedSessions>.Instance);
+        using var deaf = new EndedSessions(db, new DatabaseClock(), NullLogger<EndedSessions>.Instance);
         await using var nowhere = NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Timeout=1");
-        using var lost = new EndedSessions(nowhere, TimeProvider.System, NullLogger<EndedSessions>.Instance);
+        using var lost = new EndedSessions(nowhere, new DatabaseClock(), NullLogger<EndedSessions>.Instance);
 
         Assert.False(await deaf.HasEndedAsync(id, Cancel));
         Assert.True(await deaf.HasEndedAsync(id + 1, Cancel));

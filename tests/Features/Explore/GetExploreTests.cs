@@ -115,6 +115,25 @@ public sealed class GetExploreTests(Service service) : ServiceTest(service)
     }
 
     [Fact]
+    public async Task What_a_clock_that_was_ahead_has_made_keeps_no_ranking_from_being_made()
+    {
+        var of = new List<string> { await PostAsync() };
+        await RankAsync();
+        await Service.ExecuteAsync(
+            """
+            update posts set created_at = now() + interval '1 day';
+            delete from explore_posts;
+            update explore_rankings set made_at = now() + interval '1 day', id = id + (1::bigint << 50)
+            """
+        );
+
+        of.Add(await PostAsync());
+        await Job.RankAsync(TimeSpan.FromMinutes(1), Cancel);
+
+        Assert.Equal(of, (await ExploreAsync(Anonymous)).Order());
+    }
+
+    [Fact]
     public async Task A_ranking_is_made_once_however_many_instances_there_are()
     {
         await PostAsync();
