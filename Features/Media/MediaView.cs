@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Http;
@@ -54,17 +55,15 @@ internal static class MediaView
     /// <summary>What the names of an avatar's files begin with, which stand beside the medium's own.</summary>
     private const string AvatarPrefix = "avatar.";
 
-    private static readonly JsonSerializerOptions RowOptions = new(JsonSerializerDefaults.Web);
-
     /// <param name="json">One <see cref="Json"/>.</param>
     /// <param name="isPublic">Whether everyone may see it; if not, its URLs are signed for the viewer.</param>
     public static Medium Of(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
-        ToView(JsonSerializer.Deserialize<StoredMedium>(json, RowOptions)!, isPublic, viewer, urls);
+        ToView(JsonSerializer.Deserialize(json, StoredJson.Default.StoredMedium)!, isPublic, viewer, urls);
 
     /// <summary>As <see cref="Of"/>, of a JSON array.</summary>
     public static IReadOnlyList<Medium> ListOf(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
         JsonSerializer
-            .Deserialize<List<StoredMedium>>(json, RowOptions)!
+            .Deserialize(json, StoredJson.Default.ListStoredMedium)!
             .ConvertAll(row => ToView(row, isPublic, viewer, urls));
 
     /// <summary>The squares of an avatar: the column <c>avatar_variants</c> of the medium; null where it has none.</summary>
@@ -72,7 +71,7 @@ internal static class MediaView
         variants is null
             ? []
             : JsonSerializer
-                .Deserialize<List<StoredVariant>>(variants, RowOptions)!
+                .Deserialize(variants, StoredJson.Default.ListStoredVariant)!
                 .ConvertAll(file => new Variant(
                     file.Name[AvatarPrefix.Length..],
                     MediaUrls.OfAvatar(mediaId, file.Name)!,
@@ -114,18 +113,19 @@ internal static class MediaView
             whole?.Sha256
         );
     }
-
-    private sealed record StoredMedium(
-        long Id,
-        string Kind,
-        string Status,
-        string? Failure,
-        string AltText,
-        int? DurationMs,
-        string? Blurhash,
-        List<StoredVariant> Variants
-    );
 }
+
+/// <summary>A medium as <see cref="MediaView.Json"/> says it.</summary>
+internal sealed record StoredMedium(
+    long Id,
+    string Kind,
+    string Status,
+    string? Failure,
+    string AltText,
+    int? DurationMs,
+    string? Blurhash,
+    List<StoredVariant> Variants
+);
 
 /// <summary>A statement's answer of one medium.</summary>
 internal sealed record MediaRow(string Json, int Version, bool IsPublic)
@@ -143,6 +143,13 @@ internal sealed record StoredVariant(string Name, string ContentType, int Width,
     public static string Json(IEnumerable<ImageVariant> files) =>
         JsonSerializer.Serialize(
             files.Select(v => new StoredVariant(v.Name, v.ContentType, v.Width, v.Height, v.Bytes, v.Sha256)),
-            JsonSerializerOptions.Web
+            StoredJson.Default.IEnumerableStoredVariant
         );
 }
+
+/// <summary>How the two are read and written, made when the service is built.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(List<StoredMedium>))]
+[JsonSerializable(typeof(List<StoredVariant>))]
+[JsonSerializable(typeof(IEnumerable<StoredVariant>))]
+internal sealed partial class StoredJson : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -38,12 +39,15 @@ public sealed class AccessTokens(Keys keys, TimeProvider clock)
         RequireExpirationTime = true,
         RequireSignedTokens = true,
         ClockSkew = ClockSkew,
-        LifetimeValidator = (notBefore, expires, _, parameters) =>
-            clock.GetUtcNow().UtcDateTime is var now
-            && expires is { } end
-            && now < end + parameters.ClockSkew
-            && (notBefore is not { } start || now >= start - parameters.ClockSkew),
+        LifetimeValidator = (notBefore, expires, _, _) => expires is { } end && IsTime(notBefore, end, clock),
     };
+
+    /// <summary>
+    /// What tokens said that were found good: looking again costs a hundredth of checking the signature again. When it is full it begins anew.
+    /// </summary>
+    private readonly ConcurrentDictionary<string, Reading> _read = new();
+
+    private const int MaximumRead = 10_000;
 
     /// <summary>From when on the access token that a request came with, and was let in by, is refused.</summary>
     public static DateTime EndOf(HttpContext context) =>
@@ -73,17 +77,32 @@ public sealed class AccessTokens(Keys keys, TimeProvider clock)
     }
 
     /// <summary>Whom the token stands for; null when it is not one of ours, or not any more.</summary>
-    public async Task<Viewer?> ReadAsync(string token)
+    public async ValueTask<Viewer?> ReadAsync(string token)
     {
+        if (_read.TryGetValue(token, out var known))
+            return IsTime(known.NotBefore, known.Expires, clock) ? known.Viewer : null;
         var result = await _handler.ValidateTokenAsync(token, _parameters);
-        return
-            result.IsValid
-            && result.SecurityToken is JsonWebToken jwt
-            && jwt.TryGetPayloadValue<string>("sub", out var sub)
-            && jwt.TryGetPayloadValue<string>("sid", out var sid)
-            && long.TryParse(sub, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-            && long.TryParse(sid, NumberStyles.None, CultureInfo.InvariantCulture, out var session)
-            ? new Viewer(id, session)
-            : null;
+        if (
+            !result.IsValid
+            || result.SecurityToken is not JsonWebToken jwt
+            || !jwt.TryGetPayloadValue<string>("sub", out var sub)
+            || !jwt.TryGetPayloadValue<string>("sid", out var sid)
+            || !long.TryParse(sub, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            || !long.TryParse(sid, NumberStyles.None, CultureInfo.InvariantCulture, out var session)
+        )
+            return null;
+        if (_read.Count >= MaximumRead)
+            _read.Clear();
+        var viewer = new Viewer(id, session);
+        _read[token] = new Reading(viewer, jwt.ValidFrom, jwt.ValidTo);
+        return viewer;
     }
+
+    private static bool IsTime(DateTime? notBefore, DateTime expires, TimeProvider clock) =>
+        clock.GetUtcNow().UtcDateTime is var now
+        && now < expires + ClockSkew
+        && (notBefore is not { } start || now >= start - ClockSkew);
+
+    /// <param name="NotBefore">The earliest there is where the token does not say.</param>
+    private sealed record Reading(Viewer Viewer, DateTime NotBefore, DateTime Expires);
 }

@@ -77,12 +77,10 @@ public static class HttpSetup
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
         app.UseCors();
-        // Unless it is said here, the framework puts it in front of everything, where a database that is away would be a bare 500.
-        app.UseAuthentication();
-        app.Use(AuthSetup.AuthenticateAsync);
+        app.UseMiddleware<BearerAuthentication>();
         if (app.Configuration.GetValue("RateLimits:Enabled", true))
             app.Use(next => context => app.Services.GetRequiredService<RateLimits>().LimitAsync(context, next));
-        app.Use(AuthSetup.RefuseBadTokensAsync);
+        app.Use(BearerAuthentication.RefuseBadTokensAsync);
         app.UseAuthorization();
         app.Use(next => context => RequestBody.ReadAsync(context, next));
     }

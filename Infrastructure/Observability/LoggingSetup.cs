@@ -1,4 +1,3 @@
-using InstaSlice.Infrastructure.Auth;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -27,7 +26,6 @@ public static class LoggingSetup
                 logger
                     // The request's own event says what these say in five.
                     .MinimumLevel.Override("Microsoft.AspNetCore", LogEventLevel.Warning)
-                    .MinimumLevel.Override(typeof(BearerHandler).FullName!, LogEventLevel.Warning)
                     // A migration that fails is logged once, by the migrator.
                     .MinimumLevel.Override("FluentMigrator", LogEventLevel.Fatal)
                     .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Warning)

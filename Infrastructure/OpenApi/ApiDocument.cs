@@ -71,7 +71,7 @@ public static class ApiDocument
             StringComparer.Ordinal
         );
         document.AddComponent(
-            BearerHandler.Scheme,
+            BearerAuthentication.Scheme,
             new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.Http,

@@ -36,28 +36,29 @@ internal static class DocsPage
         </html>
         """;
 
-    public static void UseDocsPage(this WebApplication app)
-    {
-        app.Use(ServeSafelyAsync);
-        app.UseSwaggerUI(options =>
-        {
-            options.RoutePrefix = Path.TrimStart('/');
-            options.IndexStream = () => new MemoryStream(Encoding.UTF8.GetBytes(Page));
-            options.SwaggerEndpoint("/openapi/v1.json", "v1");
-            options.EnableTryItOutByDefault();
-            options.DisplayOperationId();
-            options.DefaultModelsExpandDepth(0);
-        });
-    }
+    public static void UseDocsPage(this WebApplication app) =>
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments(Path),
+            docs =>
+            {
+                docs.Use(ServeSafelyAsync);
+                docs.UseSwaggerUI(options =>
+                {
+                    options.RoutePrefix = Path.TrimStart('/');
+                    options.IndexStream = () => new MemoryStream(Encoding.UTF8.GetBytes(Page));
+                    options.SwaggerEndpoint("/openapi/v1.json", "v1");
+                    options.EnableTryItOutByDefault();
+                    options.DisplayOperationId();
+                    options.DefaultModelsExpandDepth(0);
+                });
+            }
+        );
 
     private static Task ServeSafelyAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Request.Path.StartsWithSegments(Path, out var rest))
-        {
-            context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
-            if (!rest.HasValue || rest == "/")
-                context.Request.Path = Path + "/index.html";
-        }
+        context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        if (context.Request.Path.Value is Path or Path + "/")
+            context.Request.Path = Path + "/index.html";
         return next(context);
     }
 }

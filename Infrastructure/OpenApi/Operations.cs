@@ -37,7 +37,7 @@ internal static partial class Operations
     {
         var token = new OpenApiSecurityRequirement
         {
-            [new OpenApiSecuritySchemeReference(BearerHandler.Scheme, document)] = [],
+            [new OpenApiSecuritySchemeReference(BearerAuthentication.Scheme, document)] = [],
         };
         operation.Security =
             !call.IsAnonymous ? [token]
