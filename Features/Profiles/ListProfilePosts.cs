@@ -39,7 +39,7 @@ internal static class ListProfilePosts
         CancellationToken cancel
     )
     {
-        var rows = await db.ListAsync<PostRow>(
+        var rows = await db.MayLag(viewer).ListAsync<PostRow>(
             paging.After is null ? FirstPage : NextPage,
             new
             {
