@@ -44,7 +44,6 @@ internal sealed partial class Replicas : BackgroundService
         _all =
         [
             .. hosts.Select(host => new Replica(
-                host,
                 db,
                 DatabaseSetup.Build($"{given};Host={host}", $"instaslice replica {host}")
             )),
@@ -151,12 +150,15 @@ internal sealed class Replica
     private volatile bool _isUsable;
     private bool? _was;
 
-    public Replica(string host, NpgsqlDataSource primary, NpgsqlDataSource source)
+    public Replica(NpgsqlDataSource primary, NpgsqlDataSource source)
     {
-        (Host, Primary, Source) = (host, primary, source);
+        (Primary, Source) = (primary, source);
+        var address = new NpgsqlConnectionStringBuilder(source.ConnectionString);
+        Host = $"{address.Host}:{address.Port}";
         Known.Add(source, this);
     }
 
+    /// <summary>And its port.</summary>
     public string Host { get; }
 
     public NpgsqlDataSource Primary { get; }

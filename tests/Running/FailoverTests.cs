@@ -41,7 +41,7 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
         var (one, other) = (await StartAsync(settings), await StartAsync(settings));
         var (nina, otto) = (await one.SignUpAsync("nina"), await other.SignUpAsync("otto"));
         (await nina.PutAsync("/v1/profiles/otto/follow")).Expect(HttpStatusCode.OK);
-        var post = await PostAsync(nina);
+        var post = await _pair.PostAsync(nina);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var replies = new ConcurrentBag<Reply>();
         var acknowledged = new ConcurrentDictionary<string, string>();
@@ -112,7 +112,7 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
     {
         var process = await StartAsync(("ConnectionStrings__Postgres", _pair.Both));
         var nina = await process.SignUpAsync("nina");
-        var post = await PostAsync(nina);
+        var post = await _pair.PostAsync(nina);
 
         await _pair.Standby.KillAsync();
         // PostgreSQL calls a commit done whose wait for the standby is cancelled, and it is not.
@@ -120,7 +120,7 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
             var reply in await Task.WhenAll(
                 SendAsync(),
                 nina.PutAsync($"/v1/posts/{post}/like"),
-                nina.PatchAsync("/v1/profiles/me", new { bio = "Alone" })
+                nina.PutAsync($"/v1/posts/{post}/save")
             )
         )
             Assert.Equal("1", reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"));
@@ -137,16 +137,5 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
 
         Task<Reply> SendAsync() =>
             nina.PostAsync($"/v1/posts/{post}/comments", new { text = "Once" }, ("Idempotency-Key", "once"));
-    }
-
-    /// <summary>With a picture that is a row without bytes.</summary>
-    private new async Task<string> PostAsync(Client author)
-    {
-        var media = await _pair.Primary.QueryAsync<long>(
-            Builders.InsertMedia.Replace("@owner", $"{author.Id}").Replace("@key", "sha256('key')")
-        );
-        return (await author.PostAsync("/v1/posts", new { caption = "#sea", mediaIds = new[] { $"{media}" } }))
-            .Expect(HttpStatusCode.Created)
-            .Id;
     }
 }

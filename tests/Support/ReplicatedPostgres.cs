@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Dapper;
 using InstaSlice.Infrastructure.Database;
 using Npgsql;
@@ -84,6 +85,17 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
                 ),
             "the standby followed"
         );
+
+    /// <summary>A post, with a picture that is a row without bytes.</summary>
+    public async Task<string> PostAsync(Client author)
+    {
+        var args = new { owner = author.Id, key = RandomNumberGenerator.GetBytes(16) };
+        await using var connection = new NpgsqlConnection(Primary.ConnectionString);
+        var media = await connection.ExecuteScalarAsync<long>(Builders.InsertMedia, args);
+        return (await author.PostAsync("/v1/posts", new { caption = "The #sea", mediaIds = new[] { $"{media}" } }))
+            .Expect(HttpStatusCode.Created)
+            .Id;
+    }
 
     public async ValueTask DisposeAsync()
     {
