@@ -29,13 +29,18 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task When_the_primary_is_killed_nothing_acknowledged_is_lost_and_writes_go_on_with_the_next(bool replica)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task When_the_primary_is_killed_nothing_acknowledged_is_lost_and_writes_go_on_with_the_next(
+        bool replica,
+        bool swallowed
+    )
     {
+        await using var proxy = DatabaseProxy.To(_pair.Primary.ConnectionString);
         (string, string?)[] settings =
         [
-            ("ConnectionStrings__Postgres", _pair.Both),
+            ("ConnectionStrings__Postgres", _pair.Both(proxy.ConnectionString)),
             ("ConnectionStrings__PostgresReplica", replica ? _pair.Standby.ConnectionString + ";Pooling=true" : null),
         ];
         var (one, other) = (await StartAsync(settings), await StartAsync(settings));
@@ -54,6 +59,9 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
         ];
         await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > 100), "it was at work");
 
+        // As when its machine loses power: nobody says that it is gone.
+        if (swallowed)
+            proxy.Swallow();
         await _pair.Primary.KillAsync();
         await Task.Delay(TimeSpan.FromSeconds(2), Cancel);
         Assert.Equal(HttpStatusCode.OK, await one.StatusAsync("/health/live"));
@@ -110,7 +118,7 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
     [Fact]
     public async Task What_the_standby_does_not_have_is_not_acknowledged_and_can_be_sent_again()
     {
-        var process = await StartAsync(("ConnectionStrings__Postgres", _pair.Both));
+        var process = await StartAsync(("ConnectionStrings__Postgres", _pair.Both(_pair.Primary.ConnectionString)));
         var nina = await process.SignUpAsync("nina");
         var post = await _pair.PostAsync(nina);
 

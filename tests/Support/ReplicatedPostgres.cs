@@ -17,12 +17,13 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
     public Member Standby { get; }
 
     /// <summary>As an operator gives it to the service who wants it to find the primary, whichever that is.</summary>
-    public string Both =>
-        new NpgsqlConnectionStringBuilder(Primary.ConnectionString)
-        {
-            Host = $"127.0.0.1:{Primary.Port},127.0.0.1:{Standby.Port}",
-            Pooling = true,
-        }.ConnectionString;
+    /// <param name="primary">By which way the first one is reached.</param>
+    public string Both(string primary)
+    {
+        var first = new NpgsqlConnectionStringBuilder(primary) { Pooling = true };
+        first.Host = $"{first.Host}:{first.Port},127.0.0.1:{Standby.Port}";
+        return first.ConnectionString;
+    }
 
     /// <param name="directory">Empty; is removed by its owner.</param>
     /// <param name="synchronous">Whether the primary acknowledges only what the standby has.</param>
