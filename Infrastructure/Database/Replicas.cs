@@ -31,12 +31,7 @@ internal sealed partial class Replicas : BackgroundService
     private readonly Replica[] _all;
     private uint _turn;
 
-    public Replicas(
-        NpgsqlDataSource db,
-        SlowStatements slow,
-        IConfiguration configuration,
-        ILogger<Replicas> log
-    )
+    public Replicas(NpgsqlDataSource db, SlowStatements slow, IConfiguration configuration, ILogger<Replicas> log)
     {
         (_db, _log) = (db, log);
         var given = configuration.GetConnectionString("PostgresReplica");

@@ -46,12 +46,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         await RunAsync("cp", "-a", first + "/.", second);
         await RunAsync("touch", Path.Combine(second, "standby.signal"));
         var port = FreePort();
-        var primary = new Member(
-            binaries,
-            first,
-            port,
-            synchronous ? ["synchronous_standby_names=standby"] : []
-        );
+        var primary = new Member(binaries, first, port, synchronous ? ["synchronous_standby_names=standby"] : []);
         var standby = new Member(
             binaries,
             second,
