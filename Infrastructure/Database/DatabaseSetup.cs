@@ -58,9 +58,8 @@ public static class DatabaseSetup
         source.ConnectionStringBuilder.Options = options + source.ConnectionStringBuilder.Options;
         // Statements are seen in the request's own event and in traces, not one by one in the log.
         source.UseLoggerFactory(null);
-        return source.Build() is var db && db is NpgsqlMultiHostDataSource hosts
-            ? hosts.WithTargetSession(TargetSessionAttributes.Primary)
-            : db;
+        var db = source.Build();
+        return db is NpgsqlMultiHostDataSource hosts ? hosts.WithTargetSession(TargetSessionAttributes.Primary) : db;
     }
 
     internal static bool HasSeveralHosts(string? connectionString) =>

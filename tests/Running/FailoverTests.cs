@@ -76,13 +76,17 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
         await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > before + 100), "it was at work again");
         await stop.CancelAsync();
         await Task.WhenAll(load);
-        Assert.Equal(HttpStatusCode.OK, await one.StatusAsync("/health/ready"));
+        // A request that comes upon the one that is silent may have no time left for the other.
+        await Eventually.TrueAsync(
+            async () => await one.StatusAsync("/health/ready") is HttpStatusCode.OK,
+            "it was ready again"
+        );
         Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromSeconds(10));
         foreach (var reply in replies.Where(reply => reply.Status is not (HttpStatusCode.OK or HttpStatusCode.Created)))
             Assert.Equal("1", reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable").Header("Retry-After"));
         Assert.Contains(replies, reply => reply.Status is HttpStatusCode.ServiceUnavailable);
         foreach (var (text, id) in acknowledged)
-            Assert.Equal(text, (string?)(await otto.GetAsync("/v1/comments/" + id)).Expect(HttpStatusCode.OK)["text"]);
+            Assert.Equal(text, await _pair.Standby.QueryAsync<string>($"select text from comments where id = {id}"));
         foreach (var process in (ServiceProcess[])[one, other])
             Assert.DoesNotContain(process.Events, logged => (string?)logged["@l"] is "Error" or "Fatal");
         await Counters.AssertExactAsync(_pair.Standby.ConnectionString);
