@@ -153,7 +153,10 @@ public static class Sql
                 return await TryAsync(db, sql, args, Replica.Patience, run, cancel)
                     .WaitAsync(Replica.Patience + Grace, CancellationToken.None);
             }
-            catch (Exception e) when (e is UnavailableException or NpgsqlException or TimeoutException)
+            catch (Exception e)
+                when (e is UnavailableException or NpgsqlException or TimeoutException or OperationCanceledException
+                    && !cancel.IsCancellationRequested
+                )
             {
                 // Whatever it is, the primary knows better; where it was the statement's fault, it will say so again.
                 replica.LeaveAlone();
