@@ -23,7 +23,8 @@ internal static class GetComment
         NpgsqlDataSource db,
         CancellationToken cancel
     ) =>
-        await db.FirstAsync<CommentRow>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } row
+        await db.MayLag(viewer).FirstAsync<CommentRow>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel)
+            is { } row
             ? new Resource<Comment>(row.ToView(viewer), row.Version)
             : new Missing();
 }

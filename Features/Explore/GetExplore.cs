@@ -50,7 +50,10 @@ internal static class GetExplore
             viewer = viewer.Id,
             take = paging.Take,
         };
-        var rows = await db.ListAsync<Place, PostRow?>(paging.After is null ? FirstPage : NextPage, args, "id", cancel);
+        // A ranking that one reads on in may be too young for a replica.
+        var rows = paging.After is null
+            ? await db.MayLag(viewer).ListAsync<Place, PostRow?>(FirstPage, args, "id", cancel)
+            : await db.ListAsync<Place, PostRow?>(NextPage, args, "id", cancel);
         if (rows.Count == 0 && paging.After is not null)
             throw new ProblemException(ProblemKind.BadCursor, "A ranking is kept for an hour; begin anew.");
         rows.RemoveAll(row => row.Item2 is null);

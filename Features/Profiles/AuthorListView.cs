@@ -38,7 +38,7 @@ internal static class AuthorListView
             afterId = paging.AfterLatest.Id,
             take = paging.Take,
         };
-        var rows = await db.ListAsync<AuthorRow>(sql, args, cancel);
+        var rows = await db.MayLag(viewer).ListAsync<AuthorRow>(sql, args, cancel);
         if (rows.Count == 0)
             return new Missing();
         rows.RemoveAll(row => row.AuthorId == 0);

@@ -20,7 +20,8 @@ internal static class GetProfile
         NpgsqlDataSource db,
         CancellationToken cancel
     ) =>
-        await db.FirstAsync<ProfileRow>(Sql, new { username = username.ToLowerInvariant(), viewer = viewer.Id }, cancel)
+        await db.MayLag(viewer)
+            .FirstAsync<ProfileRow>(Sql, new { username = username.ToLowerInvariant(), viewer = viewer.Id }, cancel)
             is { } row
             ? new Resource<Profile>(row.ToView(viewer), row.Version)
             : new Missing();

@@ -39,17 +39,18 @@ internal static class ListProfilePosts
         CancellationToken cancel
     )
     {
-        var rows = await db.ListAsync<PostRow>(
-            paging.After is null ? FirstPage : NextPage,
-            new
-            {
-                username = username.ToLowerInvariant(),
-                viewer = viewer.Id,
-                after = paging.After?.First,
-                take = paging.Take,
-            },
-            cancel
-        );
+        var rows = await db.MayLag(viewer)
+            .ListAsync<PostRow>(
+                paging.After is null ? FirstPage : NextPage,
+                new
+                {
+                    username = username.ToLowerInvariant(),
+                    viewer = viewer.Id,
+                    after = paging.After?.First,
+                    take = paging.Take,
+                },
+                cancel
+            );
         if (rows.Count == 0)
             return new Missing();
         rows.RemoveAll(row => row.Id == 0);

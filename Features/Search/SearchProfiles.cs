@@ -72,7 +72,7 @@ internal static class SearchProfiles
             afterId,
             take = paging.Take,
         };
-        var rows = await db.ListAsync<FoundRow, Ranked>(Sql, args, "score", cancel);
+        var rows = await db.MayLag(viewer).ListAsync<FoundRow, Ranked>(Sql, args, "score", cancel);
         return paging.Page(
             rows,
             row => row.Item1.ToView(),

@@ -53,7 +53,7 @@ internal static class ListTaggedPosts
             after = paging.AfterNewest,
             take = paging.Take,
         };
-        var rows = await db.ListAsync<PostRow>(Sql, args, cancel);
+        var rows = await db.MayLag(viewer).ListAsync<PostRow>(Sql, args, cancel);
         return paging.Page(rows, row => row.ToView(viewer, urls), row => (row.Id, 0));
     }
 }

@@ -47,7 +47,7 @@ internal static class SearchTags
             take = paging.Take,
         };
         // A # alone is no beginning.
-        var rows = prefix == "" ? [] : await db.ListAsync<Tag>(Sql, args, cancel);
+        var rows = prefix == "" ? [] : await db.MayLag(viewer).ListAsync<Tag>(Sql, args, cancel);
         return paging.Page(rows, row => row, row => row.Name);
     }
 }

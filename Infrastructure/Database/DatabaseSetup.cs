@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace InstaSlice.Infrastructure.Database;
 
-/// <summary>The one data source of the service, and what every connection has in common.</summary>
+/// <summary>The data source of the service, and what every connection has in common.</summary>
 public static class DatabaseSetup
 {
     // What an operator's connection string leaves open. Statement texts are constants, so each is prepared once per connection;
@@ -16,6 +16,13 @@ public static class DatabaseSetup
         + "Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=20;"
         + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false;"
         + "Options='-c plan_cache_mode=force_generic_plan -c jit=off'";
+
+    // Of several hosts the one that does not answer must leave a request time for the next, and which of them is the primary is asked anew
+    // that often. Npgsql has whole seconds.
+    private const string SeveralHosts = "Timeout=1;Host Recheck Seconds=3";
+
+    // Where a replica is read from, what is acknowledged is there already, if the server's synchronous_standby_names has it.
+    private const string RemoteApply = "-c synchronous_commit=remote_apply ";
 
     public static void AddDatabase(this WebApplicationBuilder builder)
     {
@@ -30,17 +37,35 @@ public static class DatabaseSetup
         builder.Services.AddSingleton<SlowStatements>();
         builder.Services.AddSingleton(services =>
         {
-            var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString("Postgres");
-            var source = new NpgsqlDataSourceBuilder(Defaults + ";" + connectionString);
-            // What the pool is called in measurements, in place of the connection string.
-            source.Name = "instaslice";
-            // Statements are seen in the request's own event and in traces, not one by one in the log.
-            source.UseLoggerFactory(null);
-            var db = source.Build();
+            var configuration = services.GetRequiredService<IConfiguration>();
+            var isReplicated = !string.IsNullOrWhiteSpace(configuration.GetConnectionString("PostgresReplica"));
+            var db = Build(
+                configuration.GetConnectionString("Postgres") ?? "",
+                "instaslice",
+                isReplicated ? RemoteApply : ""
+            );
             services.GetRequiredService<SlowStatements>().Watch(db);
             return db;
         });
+        builder.Services.AddHostedService<Replicas>();
     }
+
+    /// <summary>With several hosts, always whichever is the primary.</summary>
+    /// <param name="name">What the pool is called in measurements, in place of the connection string.</param>
+    /// <param name="options">Of each session; what the operator gives comes after them, and wins.</param>
+    internal static NpgsqlDataSource Build(string connectionString, string name, string options = "")
+    {
+        var several = HasSeveralHosts(connectionString) ? SeveralHosts : "";
+        var source = new NpgsqlDataSourceBuilder($"{Defaults};{several};{connectionString}") { Name = name };
+        source.ConnectionStringBuilder.Options = options + source.ConnectionStringBuilder.Options;
+        // Statements are seen in the request's own event and in traces, not one by one in the log.
+        source.UseLoggerFactory(null);
+        var db = source.Build();
+        return db is NpgsqlMultiHostDataSource hosts ? hosts.WithTargetSession(TargetSessionAttributes.Primary) : db;
+    }
+
+    internal static bool HasSeveralHosts(string? connectionString) =>
+        new NpgsqlConnectionStringBuilder(connectionString).Host?.Contains(',', StringComparison.Ordinal) == true;
 
     /// <summary>
     /// Makes sure that there is a database to ask: starts a private PostgreSQL when no connection string is given, in Development
@@ -55,18 +80,9 @@ public static class DatabaseSetup
         CancellationToken cancel
     )
     {
-        if (app.Configuration.GetConnectionString("Postgres") is { } given && !string.IsNullOrWhiteSpace(given))
-        {
-            try
-            {
-                _ = new NpgsqlConnectionStringBuilder(given);
-                return null;
-            }
-            catch (ArgumentException e)
-            {
-                throw new StartupException($"ConnectionStrings__Postgres is no connection string: {e.Message}", e);
-            }
-        }
+        Check(app.Configuration, "PostgresReplica");
+        if (Check(app.Configuration, "Postgres"))
+            return null;
         if (!app.Environment.IsDevelopment())
             throw new StartupException(
                 "ConnectionStrings__Postgres is not set. Give the connection string of a PostgreSQL 15 or newer, for example "
@@ -82,5 +98,20 @@ public static class DatabaseSetup
         catch (PrivatePostgresInUseException) when (shared) { }
         app.Configuration["ConnectionStrings:Postgres"] = PrivatePostgres.ConnectionStringOf(directory);
         return postgres;
+    }
+
+    /// <summary>Whether there is a connection string of that name.</summary>
+    private static bool Check(IConfiguration configuration, string name)
+    {
+        var given = configuration.GetConnectionString(name);
+        try
+        {
+            _ = new NpgsqlConnectionStringBuilder(given);
+            return !string.IsNullOrWhiteSpace(given);
+        }
+        catch (ArgumentException e)
+        {
+            throw new StartupException($"ConnectionStrings__{name} is no connection string: {e.Message}", e);
+        }
     }
 }

@@ -305,6 +305,8 @@ public sealed partial class Migrator(IConfiguration configuration, ILogger<Migra
             Pooling = false,
             ApplicationName = ApplicationName,
         };
+        if (DatabaseSetup.HasSeveralHosts(text.ConnectionString))
+            text.TargetSessionAttributes = "primary";
         if (options is not null)
             text.Options = text.Options is { Length: > 0 } own ? $"{own} {options}" : options;
         return text.ConnectionString;

@@ -145,6 +145,24 @@ public static class Sql
         CancellationToken cancel
     )
     {
+        if (Replica.Of(db) is { } replica)
+        {
+            var start = Stopwatch.GetTimestamp();
+            try
+            {
+                return await TryAsync(db, sql, args, Replica.Patience, run, cancel)
+                    .WaitAsync(Replica.Patience + Grace, CancellationToken.None);
+            }
+            catch (Exception e)
+                when (e is UnavailableException or NpgsqlException or TimeoutException or OperationCanceledException
+                    && !cancel.IsCancellationRequested
+                )
+            {
+                // Whatever it is, the primary knows better; where it was the statement's fault, it will say so again.
+                replica.LeaveAlone();
+                (db, deadline) = (replica.Primary, Deadline - Stopwatch.GetElapsedTime(start));
+            }
+        }
         try
         {
             // A database that hangs does not answer a cancellation either, and Npgsql waits for that for seconds. We do not.
@@ -186,7 +204,7 @@ public static class Sql
                     var (backend, start) = (connection.ProcessID, Stopwatch.GetTimestamp());
                     try
                     {
-                        return await run(
+                        var result = await run(
                             connection,
                             new CommandDefinition(
                                 sql,
@@ -195,6 +213,10 @@ public static class Sql
                                 cancellationToken: timer.Token
                             )
                         );
+                        // A commit that waits for a standby and is cancelled counts as done here, and may be nowhere else.
+                        return timer.IsCancellationRequested && !cancel.IsCancellationRequested
+                            ? throw new OperationCanceledException("It came too late to be relied on.")
+                            : result;
                     }
                     finally
                     {

@@ -17,4 +17,19 @@ public sealed class DatabaseSetupTests(Service service) : ServiceTest(service)
         command.CommandText = $"select source from pg_settings where name = '{setting}'";
         Assert.Equal("client", await command.ExecuteScalarAsync(Cancel));
     }
+
+    [Theory]
+    [InlineData("", "remote_apply")]
+    [InlineData(";Options=-c synchronous_commit=local", "local")]
+    public async Task With_a_replica_a_commit_waits_for_it_unless_the_operator_says_otherwise(string own, string value)
+    {
+        var instance = Service.StartInstance(
+            ("ConnectionStrings:Postgres", Service.ConnectionString + ";Pooling=true" + own),
+            ("ConnectionStrings:PostgresReplica", Service.ConnectionString)
+        );
+        await using var command = instance
+            .Services.GetRequiredService<NpgsqlDataSource>()
+            .CreateCommand("show synchronous_commit");
+        Assert.Equal(value, await command.ExecuteScalarAsync(Cancel));
+    }
 }

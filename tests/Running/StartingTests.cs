@@ -160,6 +160,7 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("ConnectionStrings__Postgres", "")]
     [InlineData("ConnectionStrings__Postgres", "nonsense")]
     [InlineData("ConnectionStrings__Postgres", "Host=db;Sword=fish")]
+    [InlineData("ConnectionStrings__PostgresReplica", "Host=db;Sword=fish")]
     [InlineData("Jwt__SigningKey", null)]
     [InlineData("Jwt__SigningKey", "")]
     [InlineData("Jwt__SigningKey", "dG9vIHNob3J0")]

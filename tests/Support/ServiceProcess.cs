@@ -23,6 +23,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         "ASPNETCORE_ENVIRONMENT",
         "DOTNET_ENVIRONMENT",
         "ConnectionStrings__Postgres",
+        "ConnectionStrings__PostgresReplica",
         "Jwt__SigningKey",
         "Data__Directory",
         "RateLimits__Enabled",
