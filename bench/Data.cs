@@ -102,8 +102,7 @@ internal sealed class Data
     public IReadOnlyList<long> PostsWithFiles { get; }
 
     /// <summary>As <c>pgbench</c> finds a post that everyone may see.</summary>
-    public string RandomPost =>
-        $"\\set id {_first} + (random(0, {Posts / 5 - 1}) * 5 + random(0, 3)) * {Step}";
+    public string RandomPost => $"\\set id {_first} + (random(0, {Posts / 5 - 1}) * 5 + random(0, 3)) * {Step}";
 
     /// <summary>Posts that everyone may see, so without those of each fifth author.</summary>
     public IEnumerable<long> RandomPosts(int count) =>

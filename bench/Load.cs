@@ -100,14 +100,9 @@ internal sealed partial record Load(
             "like, unlike: one post",
             ["PUT", "DELETE"],
             (data, _) => [$"/v1/posts/{data.HotPost}/like"],
-            Script: data =>
-                $"\\set id {data.HotPost}" + Pgbench.Statement(LikeSlice) + Pgbench.Statement(UnlikeSlice)
+            Script: data => $"\\set id {data.HotPost}" + Pgbench.Statement(LikeSlice) + Pgbench.Statement(UnlikeSlice)
         ),
-        new(
-            "media bytes",
-            ["GET"],
-            (data, _) => data.PostsWithFiles.Select(id => $"/media/{id}-large")
-        ),
+        new("media bytes", ["GET"], (data, _) => data.PostsWithFiles.Select(id => $"/media/{id}-large")),
         new(
             "login",
             ["POST"],

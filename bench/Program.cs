@@ -121,12 +121,7 @@ try
                 rounds,
                 seconds,
                 Measured.Middle(starts),
-                new Memory(
-                    idle,
-                    busy,
-                    limit,
-                    Processes.WithChildren(postmaster).Sum(Processes.ProportionalBytes)
-                ),
+                new Memory(idle, busy, limit, Processes.WithChildren(postmaster).Sum(Processes.ProportionalBytes)),
                 isExact,
                 [
                     .. all.Select(one => new Row(

@@ -58,10 +58,14 @@ internal static class Report
     private static string Text(Run run)
     {
         var text = new StringBuilder();
-        Line($"{run.At:yyyy-MM-dd}, {run.Cores} cores, PostgreSQL {run.Postgres.Split(' ')[0]}, {run.Dotnet}; "
-            + $"medians of {run.Rounds} rounds of {run.Seconds} s, {Load.ManyClients} clients, for login {Environment.ProcessorCount}.");
+        Line(
+            $"{run.At:yyyy-MM-dd}, {run.Cores} cores, PostgreSQL {run.Postgres.Split(' ')[0]}, {run.Dotnet}; "
+                + $"medians of {run.Rounds} rounds of {run.Seconds} s, {Load.ManyClients} clients, for login {Environment.ProcessorCount}."
+        );
         Line("");
-        Line("| request | posts | a second | the limit | ratio | pgbench | p50 ms | p99 ms | the limit's | ratio | CPU µs | + database | the limit's | bytes allocated |");
+        Line(
+            "| request | posts | a second | the limit | ratio | pgbench | p50 ms | p99 ms | the limit's | ratio | CPU µs | + database | the limit's | bytes allocated |"
+        );
         Line("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |");
         foreach (var row in run.Rows)
         {
@@ -77,9 +81,16 @@ internal static class Report
         Line("| --- | --: | --- |");
         foreach (var (goal, wanted, measured) in Goals(run))
             Line($"| {goal} | {wanted} | {measured} |");
-        var (idle, service, limit, database) = (run.Memory.Idle, run.Memory.Service, run.Memory.Limit, run.Memory.Database);
+        var (idle, service, limit, database) = (
+            run.Memory.Idle,
+            run.Memory.Service,
+            run.Memory.Limit,
+            run.Memory.Database
+        );
         Line("");
-        Line($"Memory: the service {Megabytes(idle)} idle and {Megabytes(service)} at most, the limit {Megabytes(limit)}, all of PostgreSQL {Megabytes(database)}.");
+        Line(
+            $"Memory: the service {Megabytes(idle)} idle and {Megabytes(service)} at most, the limit {Megabytes(limit)}, all of PostgreSQL {Megabytes(database)}."
+        );
         return text.ToString();
 
         void Line(string line) => text.Append(line).Append('\n');
@@ -93,8 +104,16 @@ internal static class Report
         );
         var slow = run.Rows.MaxBy(row => row.P99OfLimit)!;
         yield return ("the worst read, of the limit", "≥ 0.90", $"{read.OfLimit:0.00}, {read.Name} of {read.Posts:N0}");
-        yield return ("the worst write, of the limit", "≥ 0.90", $"{write.OfLimit:0.00}, {write.Name} of {write.Posts:N0}");
-        yield return ("the worst p99, of the limit's", "≤ 1.30", $"{slow.P99OfLimit:0.00}, {slow.Name} of {slow.Posts:N0}");
+        yield return (
+            "the worst write, of the limit",
+            "≥ 0.90",
+            $"{write.OfLimit:0.00}, {write.Name} of {write.Posts:N0}"
+        );
+        yield return (
+            "the worst p99, of the limit's",
+            "≤ 1.30",
+            $"{slow.P99OfLimit:0.00}, {slow.Name} of {slow.Posts:N0}"
+        );
         var feeds = run.Rows.Where(row => row.Name == "feed").OrderBy(row => row.Posts).ToList();
         if (feeds is [var few, var many])
             yield return (
@@ -107,7 +126,11 @@ internal static class Report
         yield return ("its counter is what it counts", "exact", run.IsHotPostExact ? "exact" : "WRONG");
         yield return ("the service's memory, idle", "≤ 100 MB", Megabytes(run.Memory.Idle));
         yield return ($"under {Load.ManyClients} clients", "≤ 250 MB", Megabytes(run.Memory.Service));
-        yield return ("from its start until it is ready, on a database that is there", "≤ 1 s", $"{run.StartMilliseconds / 1000:0.00} s");
+        yield return (
+            "from its start until it is ready, on a database that is there",
+            "≤ 1 s",
+            $"{run.StartMilliseconds / 1000:0.00} s"
+        );
 
         double Likes(string name) => run.Rows.First(row => row.Name == name).Service.PerSecond;
     }
@@ -123,22 +146,34 @@ internal static class Report
             top = 46;
         var bottom = top + (run.Rows.Length * step);
         var svg = new StringBuilder();
-        Line($"""<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{bottom + 24}" font-family="sans-serif" font-size="12">""");
+        Line(
+            $"""<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{bottom + 24}" font-family="sans-serif" font-size="12">"""
+        );
         Line("""<rect width="100%" height="100%" fill="#fff"/>""");
-        Line("""<text x="10" y="20" font-size="14">Requests a second, of the limit: bare Kestrel and Npgsql with the same statements</text>""");
+        Line(
+            """<text x="10" y="20" font-size="14">Requests a second, of the limit: bare Kestrel and Npgsql with the same statements</text>"""
+        );
         foreach (var (row, i) in run.Rows.Select((row, i) => (row, i)))
         {
             var y = top + (i * step);
             var length = Math.Min(row.OfLimit, 1.15) * whole;
-            Line($"""<text x="{left - 8}" y="{y + 14}" text-anchor="end">{row.Name} ({row.Posts / 1000}k posts)</text>""");
-            Line($"""<rect x="{left}" y="{y + 2}" width="{length:0}" height="{step - 6}" fill="{(row.OfLimit >= 0.9 ? "#2a7f62" : "#c8792b")}"/>""");
+            Line(
+                $"""<text x="{left - 8}" y="{y + 14}" text-anchor="end">{row.Name} ({row.Posts / 1000}k posts)</text>"""
+            );
+            Line(
+                $"""<rect x="{left}" y="{y + 2}" width="{length:0}" height="{step - 6}" fill="{(row.OfLimit >= 0.9 ? "#2a7f62" : "#c8792b")}"/>"""
+            );
             Line($"""<text x="{left + 6}" y="{y + 14}" fill="#fff">{row.OfLimit:0.00}</text>""");
-            Line($"""<text x="{left + (whole * 1.15) + 10:0}" y="{y + 14}">{row.Service.PerSecond:N0}/s, p99 {row.Service.P99:0.0} ms (limit {row.Limit.P99:0.0})</text>""");
+            Line(
+                $"""<text x="{left + (whole * 1.15) + 10:0}" y="{y + 14}">{row.Service.PerSecond:N0}/s, p99 {row.Service.P99:0.0} ms (limit {row.Limit.P99:0.0})</text>"""
+            );
         }
         foreach (var (share, label) in new[] { (0.9, "0.9"), (1.0, "the limit") })
         {
             var x = left + (share * whole);
-            Line($"""<line x1="{x:0}" x2="{x:0}" y1="{top - 8}" y2="{bottom}" stroke="#333" stroke-dasharray="4 3"/>""");
+            Line(
+                $"""<line x1="{x:0}" x2="{x:0}" y1="{top - 8}" y2="{bottom}" stroke="#333" stroke-dasharray="4 3"/>"""
+            );
             Line($"""<text x="{x:0}" y="{bottom + 14}" text-anchor="{(share < 1 ? "end" : "start")}">{label}</text>""");
         }
         Line("</svg>");

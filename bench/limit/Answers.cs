@@ -16,7 +16,9 @@ internal static class Answers
     };
 
     /// <summary>As long as the service's own, which holds a keyed hash.</summary>
-    private static readonly byte[] Cursor = new byte[43].Select(_ => (byte)'x').ToArray();
+    private static readonly byte[] Cursor = new byte[43]
+        .Select(_ => (byte)'x')
+        .ToArray();
 
     private const int Limit = 20;
 

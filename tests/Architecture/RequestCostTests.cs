@@ -41,11 +41,25 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
         new("comments", 1, 84_000, HttpMethod.Get, _ => "/v1/posts/1/comments"),
         new("profile", 1, 62_500, HttpMethod.Get, _ => "/v1/profiles/author1"),
         new("search", 1, 201_000, HttpMethod.Get, _ => "/v1/search/posts?q=sunset"),
-        new("new comment", 1, 83_500, HttpMethod.Post, n => $"/v1/posts/{n}/comments", _ => new { text = "What a view!" }),
+        new(
+            "new comment",
+            1,
+            83_500,
+            HttpMethod.Post,
+            n => $"/v1/posts/{n}/comments",
+            _ => new { text = "What a view!" }
+        ),
         new("like", 1, 63_500, HttpMethod.Put, n => $"/v1/posts/{n}/like"),
         new("unlike", 1, 60_500, HttpMethod.Delete, n => $"/v1/posts/{n}/like"),
         new("media bytes", 1, 63_500, HttpMethod.Get, _ => "/media/1-large"),
-        new("login", 2, 108_000, HttpMethod.Post, _ => "/v1/sessions", _ => new { username = "viewer", password = Password }),
+        new(
+            "login",
+            2,
+            108_000,
+            HttpMethod.Post,
+            _ => "/v1/sessions",
+            _ => new { username = "viewer", password = Password }
+        ),
         new(
             "new post",
             1,
@@ -118,7 +132,11 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
                 {
                     var sql = activity.GetTagItem("db.query.text") as string;
                     // On a busy machine the list of ended sessions may be older than a second, which costs one more.
-                    if (activity.Source.Name == "Npgsql" && sql is not null && sql != Statements.All["EndedSessions.One"])
+                    if (
+                        activity.Source.Name == "Npgsql"
+                        && sql is not null
+                        && sql != Statements.All["EndedSessions.One"]
+                    )
                         Interlocked.Increment(ref roundTrips);
                 },
             };
