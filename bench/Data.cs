@@ -68,7 +68,7 @@ internal sealed class Data
             select id, author_id, to_tsvector('simple', replace(caption, '東京タワー', '東京,京タ,タワ,ワー')) from posts order by id;
 
         create temp table sizes as
-            select i, @first + i * @step as id, case when i % (@posts / 10) = 0 then 10010 else 10 end as likes,
+            select i::bigint, @first + i * @step as id, case when i % (@posts / 10) = 0 then 10010 else 10 end as likes,
                 case when i % (@posts / 10) = 0 then 1003 else 3 end as comments from generate_series(0, @posts - 1) i;
         insert into comments (id, post_id, author_id, text)
             select id + j, id, 1 + (i * 31 + j) % @profiles, 'What a view, number ' || j from sizes, generate_series(1, comments) j;

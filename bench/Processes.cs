@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace InstaSlice.Bench;
 
 /// <summary>What the kernel says of processes.</summary>

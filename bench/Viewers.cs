@@ -1,6 +1,5 @@
 using InstaSlice.Infrastructure.Auth;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
 
 namespace InstaSlice.Bench;
