@@ -139,6 +139,9 @@ try
 }
 finally
 {
+    // As root, PostgreSQL keeps its files where nobody can reach them.
+    if (Directory.ResolveLinkTarget(Path.Combine(directory, "postgres-elsewhere"), returnFinalTarget: true) is { } files)
+        Directory.Delete(files.FullName, recursive: true);
     Directory.Delete(directory, recursive: true);
 }
 
