@@ -140,8 +140,8 @@ try
 finally
 {
     // As root, PostgreSQL keeps its files where nobody can reach them.
-    if (Directory.ResolveLinkTarget(Path.Combine(directory, "postgres-elsewhere"), returnFinalTarget: true) is { } files)
-        Directory.Delete(files.FullName, recursive: true);
+    if (new DirectoryInfo(Path.Combine(directory, "postgres-elsewhere")).LinkTarget is { } files)
+        Directory.Delete(files, recursive: true);
     Directory.Delete(directory, recursive: true);
 }
 
