@@ -19,8 +19,10 @@ internal static class Pictures
         wait
         """;
 
-    public static async Task RunAsync(Server service, HttpClient http, string postScript, int seconds)
+    public static async Task RunAsync(Server service, string postScript, int seconds)
     {
+        using var http = new HttpClient { BaseAddress = service.Address };
+        http.DefaultRequestHeaders.Authorization = new("Bearer", Viewers.TokenOf(Viewers.First));
         var directory = Directory.CreateTempSubdirectory("instaslice-bench-").FullName;
         try
         {
@@ -49,7 +51,7 @@ internal static class Pictures
                 bare.Add(clock.Elapsed.TotalMilliseconds);
             }
             Console.WriteLine(
-                $"a photograph of {photo.Length / 1e6:0.0} MB: {Middle(ours):0} ms, the bare vips commands {Middle(bare):0} ms, ratio {Middle(ours) / Middle(bare):0.00}"
+                $"a photograph of {photo.Length / 1e6:0.0} MB: {Measured.Middle(ours):0} ms, the bare vips commands {Measured.Middle(bare):0} ms, ratio {Measured.Middle(ours) / Measured.Middle(bare):0.00}"
             );
 
             await Load.RunAsync(service.Address, postScript, 5); // warm
@@ -84,7 +86,7 @@ internal static class Pictures
                     megabytes = Math.Max(megabytes, await peak / 1024 / 1024);
                 }
                 Console.WriteLine(
-                    $"a PNG of {side}² pixels ({bomb.Length / 1024} KiB): refused in {Middle(milliseconds):0} ms, its processes hold {megabytes} MB"
+                    $"a PNG of {side}² pixels ({bomb.Length / 1024} KiB): refused in {Measured.Middle(milliseconds):0} ms, its processes hold {megabytes} MB"
                 );
             }
         }
@@ -124,6 +126,4 @@ internal static class Pictures
         if (shell.ExitCode != 0)
             throw new InvalidOperationException($"Failed: {script}");
     }
-
-    private static double Middle(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);
 }

@@ -1,60 +1,149 @@
-using System.Net.Http.Json;
-using System.Text.Json.Nodes;
+using System.Runtime.InteropServices;
 using InstaSlice.Bench;
 using InstaSlice.Infrastructure.Database;
 using Microsoft.Extensions.Logging.Abstractions;
 
-// The service beside the limit, on one private PostgreSQL that is as safe as in production, round by round in turn: machines are noisy,
-// so only the ratio of medians says something.
-const int Rounds = 5;
-var seconds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 4;
-var parts = args.Length > 1 ? args[1..] : ["loads", "files", "pictures", "growth"];
+// The service beside its limit, on one private PostgreSQL that is as safe as in production. Machines are noisy: everything is measured
+// once in every round, in turn, and only the ratio of medians says something.
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+var full = args is ["--full", ..];
+string[] parts =
+    args[(full ? 1 : 0)..] is { Length: > 0 } given ? given
+    : full ? ["loads", "files", "pictures", "growth"]
+    : ["loads"];
+var (rounds, seconds) = full ? (5, 3) : (4, 1);
+int[] sizes = full || parts.Contains("growth") ? [20_000, 500_000] : [20_000];
 
 var directory = Directory.CreateTempSubdirectory("instaslice-bench-").FullName;
-await using var postgres = await PrivatePostgres.StartAsync(directory, throwaway: false, NullLogger.Instance);
-using var service = Server.Start("InstaSlice.dll", postgres.ConnectionString, directory);
-await service.ReadyAsync("/health/ready");
-Console.WriteLine(
-    $"ready after {service.StartMilliseconds} ms from nothing but a database; idle it holds {service.ResidentMegabytes} MB"
-);
-
-using var http = new HttpClient { BaseAddress = service.Address };
-var account = new { username = "bench", password = "correct horse battery" };
-var session = await (await http.PostAsJsonAsync("/v1/accounts", account)).Content.ReadFromJsonAsync<JsonNode>();
-var viewer = (string)session!["profile"]!["id"]!;
-var token = (string)session["accessToken"]!;
-var (firstPost, lastPost) = await Data.MakeAsync(postgres.ConnectionString);
-Console.WriteLine($"{lastPost - firstPost + 1} posts");
-
-using var limit = Server.Start("Limit.dll", postgres.ConnectionString, directory, ("LIMIT_VIEWER", viewer));
-await limit.ReadyAsync($"/v1/posts/{firstPost}");
-
-Console.WriteLine($"{"", -24}{"service/s", 12}{"limit/s", 12}{"ratio", 8}{"p99 ms", 10}{"limit", 8}");
-foreach (var load in parts.Contains("loads") ? Load.All : [])
+try
 {
-    var script = load.WriteScript(directory, firstPost, lastPost, token);
-    await Load.RunAsync(service.Address, script, 2); // both are warm before anything counts
-    await Load.RunAsync(limit.Address, script, 2);
-    var (ours, bare) = (new List<Measured>(), new List<Measured>());
-    for (var round = 0; round < Rounds; round++)
+    await using var postgres = await PrivatePostgres.StartAsync(directory, throwaway: false, NullLogger.Instance);
+    var made = new List<Data>();
+    foreach (var posts in sizes)
     {
-        ours.Add(await Load.RunAsync(service.Address, script, seconds));
-        bare.Add(await Load.RunAsync(limit.Address, script, seconds));
+        Console.Error.WriteLine($"Making {posts:N0} posts …");
+        made.Add(await Data.MakeAsync(postgres.ConnectionString, posts, directory));
     }
-    var (s, l) = (Measured.Median(ours), Measured.Median(bare));
-    Console.WriteLine(
-        $"{load.Name, -24}{s.PerSecond, 12:N0}{l.PerSecond, 12:N0}{s.PerSecond / l.PerSecond, 8:0.00}{s.P99, 10:0.0}{l.P99, 8:0.0}"
-    );
-    if (ours.Concat(bare).Sum(m => m.Failed) is > 0 and var failed)
-        throw new InvalidOperationException(
-            $"{load.Name}: {failed} requests were not answered 2xx, so the figures say nothing."
+    var postmaster = Processes.ParentOf(await made[0].ScalarAsync<int>("select pg_backend_pid()"));
+    var pgbench = Pgbench.Beside(File.ResolveLinkTarget($"/proc/{postmaster}/exe", returnFinalTarget: false)!.FullName);
+    if (pgbench is null)
+        Console.Error.WriteLine("This PostgreSQL came without pgbench, so what the database does alone is left out.");
+
+    var starts = new List<double>();
+    for (var i = 0; i <= rounds; i++)
+    {
+        using var started = await StartServiceAsync(made[0]);
+        if (i > 0) // the first one reads its files from the disk
+            starts.Add(started.StartMilliseconds);
+    }
+
+    var sites = new List<Site>();
+    foreach (var data in made)
+        sites.Add(
+            new Site(
+                data,
+                await StartServiceAsync(data),
+                await Server.StartAsync(
+                    Server.Limit,
+                    data.ConnectionString,
+                    directory,
+                    $"/v1/posts/{data.HotPost}",
+                    // Helps it, where one request is one round trip and little else.
+                    ("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1")
+                ),
+                postmaster
+            )
         );
+    try
+    {
+        await Task.Delay(TimeSpan.FromSeconds(3)); // until what it does at first is done: ranking what is to be explored
+        if (parts.Contains("loads"))
+            await RunLoadsAsync(sites);
+        var first = sites[0];
+        if (parts.Contains("files"))
+            await Files.RunAsync(first.Service, first.Data.ConnectionString, directory, first.Data.HotPost, seconds);
+        if (parts.Contains("pictures"))
+            await Pictures.RunAsync(first.Service, Load.All[0].WriteScript(first.Data, directory), seconds);
+        if (parts.Contains("growth"))
+            await Growth.RunAsync(first.Service, sites[1].Service);
+    }
+    finally
+    {
+        foreach (var site in sites)
+            site.Dispose();
+    }
+
+    async Task RunLoadsAsync(List<Site> sites)
+    {
+        var (idle, busy, limit) = (sites[0].Service.ResidentBytes, 0L, 0L);
+        var all = (
+            from load in Load.All
+            from site in sites
+            select (
+                Load: load,
+                Site: site,
+                Service: new List<Figures>(),
+                Limit: new List<Figures>(),
+                Database: new List<double>()
+            )
+        ).ToList();
+        foreach (var site in sites)
+            await site.AssertSameAnswersAsync();
+        for (var round = 0; round <= rounds; round++)
+        {
+            Console.Error.WriteLine(round == 0 ? "Warming up …" : $"Round {round} of {rounds} …");
+            foreach (var one in all)
+            {
+                var ours = await one.Site.RunAsync(one.Site.Service, one.Load, directory, seconds);
+                var bare = await one.Site.RunAsync(one.Site.Limit, one.Load, directory, seconds);
+                (busy, limit) = (
+                    Math.Max(busy, one.Site.Service.ResidentBytes),
+                    Math.Max(limit, one.Site.Limit.ResidentBytes)
+                );
+                if (round == 0)
+                    continue;
+                one.Service.Add(ours);
+                one.Limit.Add(bare);
+                if (pgbench is not null && one.Load.Script is not null)
+                    one.Database.Add(await pgbench.RunAsync(one.Load, one.Site.Data, directory, seconds));
+            }
+        }
+        var isExact = true;
+        foreach (var site in sites)
+            isExact &= await site.Data.IsHotPostCountedAsync();
+        await Report.WriteAsync(
+            full ? "full" : "short",
+            new Run(
+                DateTime.UtcNow,
+                Environment.ProcessorCount,
+                await made[0].ScalarAsync<string>("show server_version"),
+                RuntimeInformation.FrameworkDescription,
+                rounds,
+                seconds,
+                Measured.Middle(starts),
+                new Memory(idle, busy, limit, Processes.WithChildren(postmaster).Sum(Processes.ProportionalBytes)),
+                isExact,
+                [
+                    .. all.Select(one => new Row(
+                        one.Load.Name,
+                        one.Load.IsRead,
+                        one.Site.Data.Posts,
+                        Figures.Median(one.Service),
+                        Figures.Median(one.Limit),
+                        one.Database is [] ? null : Measured.Middle(one.Database)
+                    )),
+                ]
+            )
+        );
+    }
 }
-if (parts.Contains("files"))
-    await Files.RunAsync(service, postgres.ConnectionString, directory, firstPost, seconds);
-http.DefaultRequestHeaders.Authorization = new("Bearer", token);
-if (parts.Contains("pictures"))
-    await Pictures.RunAsync(service, http, Load.All[0].WriteScript(directory, firstPost, lastPost, token), seconds);
-if (parts.Contains("growth"))
-    await Growth.RunAsync(postgres.ConnectionString, directory);
-Console.WriteLine($"under load the service held {service.ResidentMegabytes} MB");
+finally
+{
+    // As root, PostgreSQL keeps its files where nobody can reach them.
+    if (new DirectoryInfo(Path.Combine(directory, "postgres-elsewhere")).LinkTarget is { } files)
+        Directory.Delete(files, recursive: true);
+    Directory.Delete(directory, recursive: true);
+}
+
+Task<Server> StartServiceAsync(Data data) =>
+    Server.StartAsync(Server.Service, data.ConnectionString, directory, "/health/ready");

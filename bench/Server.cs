@@ -1,29 +1,35 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using InstaSlice.Tests.Support;
 
 namespace InstaSlice.Bench;
 
 /// <summary>One of the two servers, as a process of its own.</summary>
 internal sealed class Server : IDisposable
 {
+    /// <summary>As released: built, and compiled ahead, by <c>dotnet publish</c>.</summary>
+    public const string Service = "bench/bin/service/InstaSlice.dll";
+
+    public const string Limit = "bench/limit/bin/Release/net10.0/Limit.dll";
+
     private readonly Process _process;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly AllocatedBytes _allocated;
 
-    private Server(Process process, Uri address) => (_process, Address) = (process, address);
+    private Server(Process process, Uri address, AllocatedBytes allocated) =>
+        (_process, Address, _allocated) = (process, address, allocated);
 
     public Uri Address { get; }
 
+    /// <summary>From the start of its process until it was ready.</summary>
     public long StartMilliseconds { get; private set; }
 
-    public long ResidentMegabytes
-    {
-        get
-        {
-            _process.Refresh();
-            return _process.WorkingSet64 / 1024 / 1024;
-        }
-    }
+    public long ResidentBytes => Processes.ResidentBytes(_process.Id);
+
+    public double CpuSeconds => Processes.CpuSeconds(_process.Id);
+
+    public long AllocatedBytes => _allocated.Read();
 
     /// <summary>The most that its child processes held at one time until <paramref name="stop"/> was called, in bytes.</summary>
     public Task<long> PeakOfChildrenAsync(out Action stop)
@@ -35,47 +41,25 @@ internal sealed class Server : IDisposable
             var peak = 0L;
             while (!Volatile.Read(ref stopped))
             {
-                peak = Math.Max(peak, Children(_process.Id).Sum(ResidentBytes));
+                // In the instant between fork and exec, a child is a copy of the service that holds nothing of its own.
+                peak = Math.Max(
+                    peak,
+                    Processes
+                        .Children(_process.Id)
+                        .Where(child => Processes.NameOf(child) is not ("dotnet" or "Starts child pr"))
+                        .Sum(Processes.ResidentBytes)
+                );
                 await Task.Delay(1);
             }
             return peak;
         });
     }
 
-    private static IEnumerable<int> Children(int process)
-    {
-        foreach (var list in Directory.EnumerateDirectories($"/proc/{process}/task").Select(task => task + "/children"))
-        foreach (var child in Read(list).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-        foreach (
-            var id in Children(int.Parse(child, CultureInfo.InvariantCulture))
-                .Prepend(int.Parse(child, CultureInfo.InvariantCulture))
-        )
-            yield return id;
-    }
-
-    // In the instant between fork and exec, a child is a copy of the service that holds nothing of its own.
-    private static long ResidentBytes(int process) =>
-        Read($"/proc/{process}/comm").Trim() is not ("dotnet" or "Starts child pr")
-        && Read($"/proc/{process}/statm").Split(' ') is { Length: > 1 } fields
-            ? long.Parse(fields[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize
-            : 0;
-
-    private static string Read(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (IOException)
-        {
-            return ""; // It has ended.
-        }
-    }
-
-    public static Server Start(
+    public static async Task<Server> StartAsync(
         string dll,
         string connectionString,
         string directory,
+        string readyPath,
         params (string Name, string Value)[] environment
     )
     {
@@ -84,37 +68,35 @@ internal sealed class Server : IDisposable
         var address = new Uri($"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}");
         free.Stop();
 
-        var folder = AppContext.BaseDirectory;
-        var place =
-            dll == "Limit.dll"
-                ? Path.Combine(folder.Replace("/bench/bin/", "/bench/limit/bin/", StringComparison.Ordinal), dll)
-                : Path.Combine(folder, dll);
         // Its log goes where no reader can hold it up.
-        var start = new ProcessStartInfo("bash", ["-c", "exec dotnet \"$0\" >/dev/null", place])
+        var start = new ProcessStartInfo("bash", ["-c", "exec dotnet \"$0\" >/dev/null", Path.GetFullPath(dll)])
         {
             UseShellExecute = false,
             WorkingDirectory = directory,
         };
+        var allocated = new AllocatedBytes(Path.Combine(directory, $"allocated-{address.Port}"));
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
         start.Environment["ASPNETCORE_URLS"] = address.ToString();
         start.Environment["ConnectionStrings__Postgres"] = connectionString;
         start.Environment["Data__Directory"] = directory;
-        start.Environment["Jwt__SigningKey"] = Convert.ToBase64String(new byte[32]);
+        start.Environment["Jwt__SigningKey"] = Viewers.SigningKey;
         start.Environment["RateLimits__Enabled"] = "false";
-        foreach (var (name, value) in environment)
+        foreach (var (name, value) in allocated.Environment.Concat(environment))
             start.Environment[name] = value;
-        var process = Process.Start(start)!;
-        return new Server(process, address);
+        var server = new Server(Process.Start(start)!, address, allocated);
+        await server.ReadyAsync(readyPath);
+        return server;
     }
 
-    public async Task ReadyAsync(string path)
+    private async Task ReadyAsync(string path)
     {
         using var http = new HttpClient { BaseAddress = Address };
         while (true)
         {
             try
             {
-                if ((await http.GetAsync(path)).IsSuccessStatusCode)
+                using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Viewer", "0" } } };
+                if ((await http.SendAsync(request)).IsSuccessStatusCode)
                     break;
             }
             catch (HttpRequestException) when (!_process.HasExited && _clock.Elapsed < TimeSpan.FromSeconds(30)) { }

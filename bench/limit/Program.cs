@@ -1,181 +1,217 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text.Json;
 using InstaSlice.Bench.Limit;
+using InstaSlice.Infrastructure.Auth;
 using Npgsql;
 using NpgsqlTypes;
+using Read = System.Func<Npgsql.NpgsqlDataReader, System.Text.Json.Utf8JsonWriter, System.Threading.Tasks.Task>;
 
 // The limit: what the same statements cost through bare Kestrel and Npgsql, with JSON written by hand; no routing, no binding, no validation,
-// no token, no logging. The viewer is the one that the environment names.
-var viewer = long.Parse(Environment.GetEnvironmentVariable("LIMIT_VIEWER")!, CultureInfo.InvariantCulture);
+// no token, no logging. Whoever asks says by a header who they are.
 await using var db = new NpgsqlDataSourceBuilder(
     Environment.GetEnvironmentVariable("ConnectionStrings__Postgres")
         + ";Maximum Pool Size=16;Max Auto Prepare=50;Auto Prepare Min Usages=1;No Reset On Close=true"
+        + ";Options='-c plan_cache_mode=force_generic_plan -c jit=off'"
 ).Build();
+var media = Path.Combine(Environment.GetEnvironmentVariable("Data__Directory")!, "media");
 
-var getPost = new Statement("InstaSlice.Features.Posts.GetPost");
-var listComments = new Statement("InstaSlice.Features.Comments.ListComments");
-var createComment = new Statement("InstaSlice.Features.Comments.CreateComment");
-var like = new Statement("InstaSlice.Features.Likes.LikePost");
-var unlike = new Statement("InstaSlice.Features.Likes.UnlikePost");
+var getPost = new Statement("Posts.GetPost", "id", "viewer");
+var getFeed = new Statement("Feed.GetFeed", "viewer", "after", "take");
+var listComments = new Statement("Comments.ListComments", "postId", "viewer", "after", "take");
+var getProfile = new Statement("Profiles.GetProfile", "username", "viewer");
+var search = new Statement("Search.SearchPosts", "q", "viewer", "pinned", "afterScore", "afterId", "take");
+var createComment = new Statement(
+    "Comments.CreateComment",
+    "postId",
+    "parentId",
+    "viewer",
+    "text",
+    "mentions",
+    "Caller",
+    "Key",
+    "RequestHash"
+);
+var like = new Statement("Likes.LikePost", "id", "viewer");
+var unlike = new Statement("Likes.UnlikePost", "id", "viewer");
+var getFile = new Statement("Media.GetMediaFile", "id", "variant", "viewer", "signed");
+var checkPassword = new Statement(
+    "Accounts.PasswordCheck",
+    "username",
+    "profileId",
+    "accountSubject",
+    "addressSubject"
+);
+var createSession = new Statement(
+    "Accounts.CreateSession",
+    "profileId",
+    "passwordHash",
+    "refreshHash",
+    "userAgent",
+    "accountSubject",
+    "addressSubject"
+);
+
+// There is no faster way to a password than the service's own, nor may there be.
+using var passwords = new Passwords();
 
 var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { Args = args });
-builder.WebHost.UseKestrelCore().UseUrls(Environment.GetEnvironmentVariable("ASPNETCORE_URLS")!);
+builder
+    .WebHost.UseKestrelCore()
+    .UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true)
+    .UseUrls(Environment.GetEnvironmentVariable("ASPNETCORE_URLS")!);
 var app = builder.Build();
 app.Run(AnswerAsync);
 await app.RunAsync();
 
-async Task AnswerAsync(HttpContext context)
+Task AnswerAsync(HttpContext context)
 {
-    var words = context.Request.Path.Value!.Split('/');
-    var id = long.Parse(words[3], CultureInfo.InvariantCulture);
-    await using var connection = await db.OpenConnectionAsync();
-    await using var command = (words.Length, context.Request.Method) switch
+    var viewer = P.Of(Number(context.Request.Headers["Viewer"]!));
+    return (context.Request.Method, context.Request.Path.Value!.Split('/')) switch
     {
-        (4, _) => getPost.With(connection, ("id", id), ("viewer", viewer)),
-        (_, "PUT") => like.With(connection, ("id", id), ("viewer", viewer)),
-        (_, "DELETE") => unlike.With(connection, ("id", id), ("viewer", viewer)),
-        (_, "POST") => createComment.With(
-            connection,
-            ("postId", id),
-            ("parentId", new Null(NpgsqlDbType.Bigint)),
-            ("viewer", viewer),
-            ("text", await ReadTextAsync(context)),
-            ("mentions", Array.Empty<string>()),
-            ("Caller", "x"),
-            ("Key", new Null(NpgsqlDbType.Text)),
-            ("RequestHash", new Null(NpgsqlDbType.Bytea))
+        ("GET", [_, _, "posts", var id]) => SendAsync(
+            context,
+            getPost,
+            [P.Of(Number(id)), viewer],
+            Answers.WriteFirstPostAsync
         ),
-        _ => listComments.With(connection, ("postId", id), ("viewer", viewer), ("after", 0L), ("take", 21)),
+        ("GET", [_, _, "feed"]) => SendAsync(
+            context,
+            getFeed,
+            [viewer, P.Of(long.MaxValue), P.Of(21)],
+            Answers.WritePostsAsync
+        ),
+        ("GET", [_, _, "posts", var id, "comments"]) => SendAsync(
+            context,
+            listComments,
+            [P.Of(Number(id)), viewer, P.Of(0L), P.Of(21)],
+            Answers.WriteCommentsAsync
+        ),
+        ("GET", [_, _, "profiles", var username]) => SendAsync(
+            context,
+            getProfile,
+            [P.Of(username), viewer],
+            Answers.WriteFirstProfileAsync
+        ),
+        ("GET", [_, _, "search", "posts"]) => SendAsync(
+            context,
+            search,
+            [
+                P.Of(context.Request.Query["q"].ToString()),
+                viewer,
+                P.Null(NpgsqlDbType.Bigint),
+                P.Of(long.MaxValue),
+                P.Of(long.MaxValue),
+                P.Of(21),
+            ],
+            Answers.WritePostsAsync
+        ),
+        ("POST", [_, _, "posts", var id, "comments"]) => CreateCommentAsync(context, P.Of(Number(id)), viewer),
+        ("PUT", [_, _, "posts", var id, "like"]) => SendAsync(
+            context,
+            like,
+            [P.Of(Number(id)), viewer],
+            Answers.WriteLikesAsync
+        ),
+        ("DELETE", [_, _, "posts", var id, "like"]) => SendAsync(
+            context,
+            unlike,
+            [P.Of(Number(id)), viewer],
+            Answers.WriteLikesAsync
+        ),
+        ("GET", [_, "media", var file]) => SendFileAsync(context, file, viewer),
+        ("POST", [_, _, "sessions"]) => SignInAsync(context),
+        _ => throw new InvalidOperationException($"{context.Request.Method} {context.Request.Path}"),
     };
-    await using var reader = await command.ExecuteReaderAsync();
-    var buffer = new ArrayBufferWriter<byte>(2048);
-    using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { SkipValidation = true }))
+}
+
+async Task CreateCommentAsync(HttpContext context, NpgsqlParameter post, NpgsqlParameter viewer)
+{
+    using var body = await JsonDocument.ParseAsync(context.Request.Body);
+    NpgsqlParameter[] values =
+    [
+        post,
+        P.Null(NpgsqlDbType.Bigint),
+        viewer,
+        P.Of(body.RootElement.GetProperty("text").GetString()!),
+        P.Of(Array.Empty<string>()),
+        P.Of("x"),
+        P.Null(NpgsqlDbType.Text),
+        P.Null(NpgsqlDbType.Bytea),
+    ];
+    context.Response.StatusCode = 201;
+    await SendAsync(context, createComment, values, Answers.WriteFirstCommentAsync);
+}
+
+async Task SendFileAsync(HttpContext context, string file, NpgsqlParameter viewer)
+{
+    var dash = file.IndexOf('-', StringComparison.Ordinal);
+    string path;
+    await using (var connection = await db.OpenConnectionAsync())
+    await using (
+        var command = getFile.With(
+            connection,
+            [P.Of(Number(file[..dash])), P.Of(file[(dash + 1)..]), viewer, P.Of(false)]
+        )
+    )
+    await using (var reader = await command.ExecuteReaderAsync())
     {
-        if (words.Length == 4)
-            await WritePostAsync(reader, json);
-        else if (words[4] == "comments")
-            await WriteCommentsAsync(reader, json);
-        else
-            await WriteLikesAsync(reader, json);
+        await reader.ReadAsync();
+        var key = reader.GetString(1);
+        path = Path.Combine(media, key[..2], key[2..], reader.GetString(2));
+        context.Response.ContentType = reader.GetString(3);
+        context.Response.ContentLength = reader.GetInt64(4);
+        context.Response.Headers.ETag = $"\"{reader.GetString(5)}\"";
     }
-    context.Response.StatusCode = context.Request.Method == "POST" ? 201 : 200;
-    context.Response.ContentType = "application/json";
+    await context.Response.SendFileAsync(path);
+}
+
+async Task SignInAsync(HttpContext context)
+{
+    using var body = await JsonDocument.ParseAsync(context.Request.Body);
+    var (account, address) = (new byte[32], new byte[32]);
+    long profile;
+    string hash;
+    await using (var connection = await db.OpenConnectionAsync())
+    await using (
+        var command = checkPassword.With(
+            connection,
+            [P.Of(body.RootElement.GetProperty("username").GetString()!), P.Of(0L), P.Of(account), P.Of(address)]
+        )
+    )
+    await using (var reader = await command.ExecuteReaderAsync())
+    {
+        await reader.ReadAsync();
+        (profile, hash) = (reader.GetInt64(0), reader.GetString(2));
+    }
+    var password = body.RootElement.GetProperty("password").GetString()!;
+    if (!await passwords.VerifyAsync(hash, password, context.RequestAborted))
+        throw new InvalidOperationException("The password is wrong.");
+    var secret = RandomNumberGenerator.GetBytes(32);
+    NpgsqlParameter[] values =
+    [
+        P.Of(profile),
+        P.Of(hash),
+        P.Of(SHA256.HashData(secret)),
+        P.Of(""),
+        P.Of(account),
+        P.Of(address),
+    ];
+    context.Response.StatusCode = 201;
+    await SendAsync(context, createSession, values, Answers.SessionWriter(secret));
+}
+
+async Task SendAsync(HttpContext context, Statement statement, NpgsqlParameter[] values, Read write)
+{
+    var buffer = new ArrayBufferWriter<byte>(2048);
+    await using (var connection = await db.OpenConnectionAsync())
+    await using (var command = statement.With(connection, values))
+    await using (var reader = await command.ExecuteReaderAsync())
+    await using (var json = new Utf8JsonWriter(buffer, Answers.Options))
+        await write(reader, json);
+    context.Response.ContentType = "application/json; charset=utf-8";
     context.Response.ContentLength = buffer.WrittenCount;
     await context.Response.Body.WriteAsync(buffer.WrittenMemory);
 }
 
-static async Task<string> ReadTextAsync(HttpContext context)
-{
-    using var document = await JsonDocument.ParseAsync(context.Request.Body);
-    return document.RootElement.GetProperty("text").GetString()!;
-}
-
-static async Task WriteLikesAsync(NpgsqlDataReader reader, Utf8JsonWriter json)
-{
-    await reader.ReadAsync();
-    json.WriteStartObject();
-    json.WriteNumber("likeCount", reader.GetInt32(0));
-    json.WriteEndObject();
-}
-
-static async Task WritePostAsync(NpgsqlDataReader reader, Utf8JsonWriter json)
-{
-    await reader.ReadAsync();
-    json.WriteStartObject();
-    WriteId(json, "id", reader.GetInt64(0));
-    WriteAuthor(reader, json, 9);
-    json.WriteString("caption", reader.GetString(1));
-    WriteStrings(json, "tags", reader.GetFieldValue<string[]>(2));
-    WriteStrings(json, "mentions", reader.GetFieldValue<string[]>(3));
-    json.WritePropertyName("media");
-    WriteMedia(json, reader.GetString(14));
-    json.WriteString("createdAt", reader.GetDateTime(4));
-    json.WriteNull("editedAt");
-    json.WriteNumber("likeCount", reader.GetInt32(7));
-    json.WriteNumber("commentCount", reader.GetInt32(8));
-    json.WriteStartObject("viewer");
-    json.WriteBoolean("liked", reader.GetBoolean(15));
-    json.WriteBoolean("saved", reader.GetBoolean(16));
-    json.WriteEndObject();
-    json.WriteEndObject();
-}
-
-static async Task WriteCommentsAsync(NpgsqlDataReader reader, Utf8JsonWriter json)
-{
-    json.WriteStartObject();
-    json.WriteStartArray("items");
-    for (var row = 0; await reader.ReadAsync() && row < 20 && !reader.IsDBNull(0); row++)
-    {
-        json.WriteStartObject();
-        WriteId(json, "id", reader.GetInt64(0));
-        WriteId(json, "postId", reader.GetInt64(1));
-        json.WriteNull("parentId");
-        WriteAuthor(reader, json, 9);
-        json.WriteString("text", reader.GetString(3));
-        json.WriteString("createdAt", reader.GetDateTime(4));
-        json.WriteNull("editedAt");
-        json.WriteNumber("likeCount", reader.GetInt32(7));
-        json.WriteNumber("replyCount", reader.GetInt32(8));
-        json.WriteStartObject("viewer");
-        json.WriteBoolean("liked", reader.GetBoolean(13));
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-    json.WriteEndArray();
-    json.WriteNull("nextCursor");
-    json.WriteEndObject();
-}
-
-static void WriteAuthor(NpgsqlDataReader reader, Utf8JsonWriter json, int from)
-{
-    json.WriteStartObject("author");
-    WriteId(json, "id", reader.GetInt64(from));
-    json.WriteString("username", reader.GetString(from + 1));
-    json.WriteString("displayName", reader.GetString(from + 2));
-    json.WriteNull("avatarUrl");
-    json.WriteEndObject();
-}
-
-// What is stored lacks the URLs; everything else of it is copied through.
-static void WriteMedia(Utf8JsonWriter json, string media)
-{
-    using var document = JsonDocument.Parse(media);
-    json.WriteStartArray();
-    foreach (var medium in document.RootElement.EnumerateArray())
-    {
-        var id = medium.GetProperty("id").GetInt64();
-        json.WriteStartObject();
-        WriteId(json, "id", id);
-        json.WriteString("kind", medium.GetProperty("kind").GetString());
-        json.WriteString("status", medium.GetProperty("status").GetString());
-        json.WriteString("altText", medium.GetProperty("altText").GetString());
-        json.WriteString("blurhash", medium.GetProperty("blurhash").GetString());
-        json.WriteStartArray("variants");
-        foreach (var variant in medium.GetProperty("variants").EnumerateArray())
-        {
-            json.WriteStartObject();
-            json.WriteString("url", $"/media/{id}-{variant.GetProperty("name").GetString()}");
-            foreach (var member in variant.EnumerateObject())
-                member.WriteTo(json);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-    json.WriteEndArray();
-}
-
-static void WriteId(Utf8JsonWriter json, string name, long id)
-{
-    Span<char> digits = stackalloc char[20];
-    id.TryFormat(digits, out var length, default, CultureInfo.InvariantCulture);
-    json.WriteString(name, digits[..length]);
-}
-
-static void WriteStrings(Utf8JsonWriter json, string name, string[] values)
-{
-    json.WriteStartArray(name);
-    foreach (var value in values)
-        json.WriteStringValue(value);
-    json.WriteEndArray();
-}
+static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace InstaSlice.Bench.Limit;
 
@@ -11,55 +12,26 @@ namespace InstaSlice.Bench.Limit;
 internal sealed partial class Statement
 {
     private readonly string _sql;
-    private readonly string[] _parameters;
 
-    public Statement(string slice)
+    /// <param name="slice">The class, without what all features begin with.</param>
+    /// <param name="names">Of the parameters, in the order in which <see cref="With"/> is given their values.</param>
+    public Statement(string slice, params string[] names)
     {
-        var type = Assembly.Load("InstaSlice").GetType(slice, throwOnError: true)!;
+        var type = Assembly.Load("InstaSlice").GetType("InstaSlice.Features." + slice, throwOnError: true)!;
         var named = (string)type.GetField("Sql", BindingFlags.Static | BindingFlags.NonPublic)!.GetRawConstantValue()!;
-        _parameters =
-        [
-            .. Parameter()
-                .Matches(named)
-                .Select(match => match.Groups["name"].Value)
-                .Distinct(StringComparer.OrdinalIgnoreCase),
-        ];
-        _sql = Parameter()
-            .Replace(
-                named,
-                match =>
-                    "$"
-                    + (
-                        Array.FindIndex(
-                            _parameters,
-                            name => name.Equals(match.Groups["name"].Value, StringComparison.OrdinalIgnoreCase)
-                        ) + 1
-                    )
-            );
+        _sql = Parameter().Replace(named, match => "$" + (IndexOf(match.Groups["name"].Value) + 1));
+
+        int IndexOf(string name) =>
+            Array.FindIndex(names, known => known.Equals(name, StringComparison.OrdinalIgnoreCase)) is >= 0 and var i
+                ? i
+                : throw new InvalidOperationException($"{slice} wants @{name} too.");
     }
 
-    /// <summary>The statement with its parameters by name; null is typed as text unless a long is given.</summary>
-    public NpgsqlCommand With(NpgsqlConnection connection, params ReadOnlySpan<(string Name, object? Value)> values)
+    public NpgsqlCommand With(NpgsqlConnection connection, NpgsqlParameter[] values)
     {
         var command = new NpgsqlCommand(_sql, connection);
-        foreach (var name in _parameters)
-        {
-            object? value = null;
-            foreach (var (given, its) in values)
-                if (given.Equals(name, StringComparison.OrdinalIgnoreCase))
-                    value = its;
-            command.Parameters.Add(
-                value switch
-                {
-                    long number => new NpgsqlParameter<long> { TypedValue = number },
-                    int number => new NpgsqlParameter<int> { TypedValue = number },
-                    string[] texts => new NpgsqlParameter<string[]> { TypedValue = texts },
-                    string text => new NpgsqlParameter<string> { TypedValue = text },
-                    Null type => new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = type.Type },
-                    _ => throw new InvalidOperationException($"No value for @{name}."),
-                }
-            );
-        }
+        foreach (var value in values)
+            command.Parameters.Add(value);
         return command;
     }
 
@@ -67,4 +39,10 @@ internal sealed partial class Statement
     private static partial Regex Parameter();
 }
 
-internal sealed record Null(NpgsqlTypes.NpgsqlDbType Type);
+/// <summary>Values of statements.</summary>
+internal static class P
+{
+    public static NpgsqlParameter Of<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
+
+    public static NpgsqlParameter Null(NpgsqlDbType type) => new() { Value = DBNull.Value, NpgsqlDbType = type };
+}

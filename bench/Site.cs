@@ -1,0 +1,93 @@
+using System.Net.Http.Headers;
+using System.Text.Json.Nodes;
+
+namespace InstaSlice.Bench;
+
+/// <summary>Of one request: medians over the rounds, or what one round said.</summary>
+/// <param name="PerSecond">Requests a second.</param>
+/// <param name="P50">In milliseconds.</param>
+/// <param name="P99">In milliseconds.</param>
+/// <param name="CpuMicroseconds">That the server took.</param>
+/// <param name="DatabaseCpuMicroseconds">That all of PostgreSQL's processes took.</param>
+/// <param name="AllocatedBytes">By the server.</param>
+internal sealed record Figures(
+    double PerSecond,
+    double P50,
+    double P99,
+    double CpuMicroseconds,
+    double DatabaseCpuMicroseconds,
+    double AllocatedBytes
+)
+{
+    public static Figures Median(List<Figures> rounds)
+    {
+        return new(
+            Of(f => f.PerSecond),
+            Of(f => f.P50),
+            Of(f => f.P99),
+            Of(f => f.CpuMicroseconds),
+            Of(f => f.DatabaseCpuMicroseconds),
+            Of(f => f.AllocatedBytes)
+        );
+
+        double Of(Func<Figures, double> figure) => Measured.Middle(rounds.Select(figure));
+    }
+}
+
+/// <summary>Posts of one number, and the two servers that show them.</summary>
+internal sealed class Site(Data data, Server service, Server limit, int postmaster) : IDisposable
+{
+    public Data Data => data;
+
+    public Server Service => service;
+
+    public Server Limit => limit;
+
+    /// <summary>Otherwise the two would be measured at different work.</summary>
+    public async Task AssertSameAnswersAsync()
+    {
+        using var http = new HttpClient();
+        foreach (var load in Load.All.Where(load => load.IsRead && load.Name != "media bytes"))
+        {
+            var path = load.Paths(data, 1).First();
+            var (ours, bare) = (await AskAsync(service, path), await AskAsync(limit, path));
+            if (!JsonNode.DeepEquals(ours, bare))
+                throw new InvalidOperationException($"{path}: the service answers {ours}, the limit {bare}");
+        }
+
+        async Task<JsonNode> AskAsync(Server server, string path)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, path));
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Viewers.TokenOf(Viewers.First));
+            request.Headers.Add("Viewer", $"{Viewers.First}");
+            using var response = (await http.SendAsync(request)).EnsureSuccessStatusCode();
+            var answer = JsonNode.Parse(await response.Content.ReadAsStreamAsync())!.AsObject();
+            if (answer["nextCursor"] is not null)
+                answer["nextCursor"] = "signed";
+            return answer;
+        }
+    }
+
+    public async Task<Figures> RunAsync(Server server, Load load, string directory, int seconds)
+    {
+        var script = load.WriteScript(data, directory);
+        var (cpu, databaseCpu, allocated) = (server.CpuSeconds, DatabaseCpuSeconds(), server.AllocatedBytes);
+        var measured = await Load.RunAsync(server.Address, script, seconds, load.Clients);
+        return new Figures(
+            measured.PerSecond,
+            measured.P50,
+            measured.P99,
+            (server.CpuSeconds - cpu) / measured.Requests * 1e6,
+            (DatabaseCpuSeconds() - databaseCpu) / measured.Requests * 1e6,
+            (double)(server.AllocatedBytes - allocated) / measured.Requests
+        );
+    }
+
+    public void Dispose()
+    {
+        service.Dispose();
+        limit.Dispose();
+    }
+
+    private double DatabaseCpuSeconds() => Processes.WithChildren(postmaster).Sum(Processes.CpuSeconds);
+}
