@@ -173,7 +173,18 @@ internal sealed partial class EncodeVideos(
     private async Task SucceedAsync(Job job, VideoReady ready, IFileStore store, CancellationToken cancel)
     {
         ImageVariant[] files = [ready.Video, .. ready.Poster];
-        if (await db.ExecuteAsync(Renew, Args(job, ("lease", Lease)), cancel) == 0)
+        if (
+            await db.ExecuteAsync(
+                Renew,
+                new
+                {
+                    job.StorageKey,
+                    job.Attempts,
+                    lease = Lease,
+                },
+                cancel
+            ) == 0
+        )
             return;
         await store.SaveAsync(job.StorageKey, [.. files.Select(file => new StoredFile(file.Name, file.Path))], cancel);
         await db.ExecuteAsync(
@@ -201,7 +212,16 @@ internal sealed partial class EncodeVideos(
             return;
         }
         var delay = TimeSpan.FromSeconds(15) * Math.Pow(4, job.Attempts - 1);
-        await db.ExecuteAsync(Postpone, Args(job, ("delay", delay)), cancel);
+        await db.ExecuteAsync(
+            Postpone,
+            new
+            {
+                job.StorageKey,
+                job.Attempts,
+                delay,
+            },
+            cancel
+        );
         LogPostponed(job.StorageKey, job.Attempts, failed.Failure);
     }
 
@@ -230,7 +250,18 @@ internal sealed partial class EncodeVideos(
             {
                 try
                 {
-                    if (await db.ExecuteAsync(Renew, Args(job, ("lease", Lease)), done) == 0)
+                    if (
+                        await db.ExecuteAsync(
+                            Renew,
+                            new
+                            {
+                                job.StorageKey,
+                                job.Attempts,
+                                lease = Lease,
+                            },
+                            done
+                        ) == 0
+                    )
                     {
                         await lost.CancelAsync();
                         return;
@@ -247,13 +278,6 @@ internal sealed partial class EncodeVideos(
         {
             // The work is done.
         }
-    }
-
-    private static Dapper.DynamicParameters Args(Job job, (string Name, TimeSpan Value) time)
-    {
-        var args = new Dapper.DynamicParameters(job);
-        args.Add(time.Name, time.Value);
-        return args;
     }
 
     [LoggerMessage(

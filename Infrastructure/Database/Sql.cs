@@ -1,5 +1,5 @@
+using System.Data.Common;
 using System.Diagnostics;
-using Dapper;
 using InstaSlice.Infrastructure.Http;
 using Npgsql;
 
@@ -20,48 +20,39 @@ public static class Sql
 
     /// <summary>The rows of one statement, in its order.</summary>
     /// <param name="deadline">Longer than a request's, for what may rightly take longer.</param>
-    public static async Task<List<T>> ListAsync<T>(
+    public static Task<List<T>> ListAsync<T>(
         this NpgsqlDataSource db,
         string sql,
         object? args,
         CancellationToken cancel,
         TimeSpan? deadline = null
     ) =>
-        (
-            await db.RunAsync(
-                sql,
-                args,
-                deadline,
-                static (connection, command) => connection.QueryAsync<T>(command),
-                cancel
-            )
-        ).AsList();
+        db.RunAsync(
+            sql,
+            args,
+            deadline,
+            static (rows, statement, cancel) => AllAsync(rows, statement.ReaderOf<T>(rows), cancel),
+            cancel
+        );
 
-    /// <summary>The rows of one statement, each cut in two at a column.</summary>
-    public static async Task<List<(TFirst, TSecond)>> ListAsync<TFirst, TSecond>(
+    /// <summary>The rows of one statement, each cut in two at a column; the second half is null where an outer join found nothing.</summary>
+    public static Task<List<(TFirst, TSecond)>> ListAsync<TFirst, TSecond>(
         this NpgsqlDataSource db,
         string sql,
         object? args,
         string splitOn,
         CancellationToken cancel
     ) =>
-        (
-            await db.RunAsync(
-                sql,
-                args,
-                null,
-                (connection, command) =>
-                    connection.QueryAsync<TFirst, TSecond, (TFirst, TSecond)>(
-                        command,
-                        (first, second) => (first, second),
-                        splitOn
-                    ),
-                cancel
-            )
-        ).AsList();
+        db.RunAsync(
+            sql,
+            args,
+            null,
+            (rows, statement, cancel) => AllAsync(rows, statement.ReaderOf<TFirst, TSecond>(rows, splitOn), cancel),
+            cancel
+        );
 
     /// <summary>The rows of one statement, each cut in three; the second and third part are null where an outer join found nothing.</summary>
-    public static async Task<List<(TFirst, TSecond?, TThird?)>> ListAsync<TFirst, TSecond, TThird>(
+    public static Task<List<(TFirst, TSecond?, TThird?)>> ListAsync<TFirst, TSecond, TThird>(
         this NpgsqlDataSource db,
         string sql,
         object? args,
@@ -70,20 +61,14 @@ public static class Sql
     )
         where TSecond : class
         where TThird : class =>
-        (
-            await db.RunAsync(
-                sql,
-                args,
-                null,
-                (connection, command) =>
-                    connection.QueryAsync<TFirst, TSecond?, TThird?, (TFirst, TSecond?, TThird?)>(
-                        command,
-                        (first, second, third) => (first, second, third),
-                        splitOn
-                    ),
-                cancel
-            )
-        ).AsList();
+        db.RunAsync(
+            sql,
+            args,
+            null,
+            (rows, statement, cancel) =>
+                AllAsync(rows, statement.ReaderOf<TFirst, TSecond, TThird>(rows, splitOn), cancel),
+            cancel
+        );
 
     /// <summary>The first row, or default where there is none: most often "not found".</summary>
     /// <param name="deadline">Longer than a request's, for what may rightly take longer: deleting a post that millions like.</param>
@@ -98,12 +83,13 @@ public static class Sql
             sql,
             args,
             deadline,
-            static (connection, command) => connection.QueryFirstOrDefaultAsync<T>(command),
+            static async (rows, statement, cancel) =>
+                await rows.ReadAsync(cancel) ? statement.ReaderOf<T>(rows)(rows) : default,
             cancel
         );
 
     /// <summary>The first row, cut in two at a column; the second half is null where an outer join found nothing.</summary>
-    public static async Task<(TFirst, TSecond?)?> FirstAsync<TFirst, TSecond>(
+    public static Task<(TFirst, TSecond?)?> FirstAsync<TFirst, TSecond>(
         this NpgsqlDataSource db,
         string sql,
         object? args,
@@ -112,20 +98,14 @@ public static class Sql
         TimeSpan? deadline = null
     )
         where TSecond : class =>
-        (
-            await db.RunAsync(
-                sql,
-                args,
-                deadline,
-                (connection, command) =>
-                    connection.QueryAsync<TFirst, TSecond?, (TFirst, TSecond?)?>(
-                        command,
-                        (first, second) => (first, second),
-                        splitOn
-                    ),
-                cancel
-            )
-        ).FirstOrDefault();
+        db.RunAsync<(TFirst, TSecond?)?>(
+            sql,
+            args,
+            deadline,
+            async (rows, statement, cancel) =>
+                await rows.ReadAsync(cancel) ? statement.ReaderOf<TFirst, TSecond?>(rows, splitOn)(rows) : null,
+            cancel
+        );
 
     /// <summary>The number of rows affected.</summary>
     public static Task<int> ExecuteAsync(
@@ -134,14 +114,37 @@ public static class Sql
         object? args,
         CancellationToken cancel,
         TimeSpan? deadline = null
-    ) => db.RunAsync(sql, args, deadline, static (connection, command) => connection.ExecuteAsync(command), cancel);
+    ) =>
+        db.RunAsync(
+            sql,
+            args,
+            deadline,
+            static async (rows, _, cancel) =>
+            {
+                while (await rows.NextResultAsync(cancel)) { }
+                return rows.RecordsAffected;
+            },
+            cancel
+        );
+
+    private static async Task<List<T>> AllAsync<T>(
+        NpgsqlDataReader rows,
+        Func<DbDataReader, T> read,
+        CancellationToken cancel
+    )
+    {
+        var all = new List<T>();
+        while (await rows.ReadAsync(cancel))
+            all.Add(read(rows));
+        return all;
+    }
 
     private static async Task<T> RunAsync<T>(
         this NpgsqlDataSource db,
         string sql,
         object? args,
         TimeSpan? deadline,
-        Func<NpgsqlConnection, CommandDefinition, Task<T>> run,
+        Func<NpgsqlDataReader, Statement, CancellationToken, Task<T>> read,
         CancellationToken cancel
     )
     {
@@ -150,7 +153,7 @@ public static class Sql
             var start = Stopwatch.GetTimestamp();
             try
             {
-                return await TryAsync(db, sql, args, Replica.Patience, run, cancel)
+                return await TryAsync(db, sql, args, Replica.Patience, read, cancel)
                     .WaitAsync(Replica.Patience + Grace, CancellationToken.None);
             }
             catch (Exception e)
@@ -166,7 +169,7 @@ public static class Sql
         try
         {
             // A database that hangs does not answer a cancellation either, and Npgsql waits for that for seconds. We do not.
-            return await TryAsync(db, sql, args, deadline, run, cancel)
+            return await TryAsync(db, sql, args, deadline, read, cancel)
                 .WaitAsync((deadline ?? Deadline) + Grace, CancellationToken.None);
         }
         catch (TimeoutException e)
@@ -184,13 +187,13 @@ public static class Sql
         string sql,
         object? args,
         TimeSpan? deadline,
-        Func<NpgsqlConnection, CommandDefinition, Task<T>> run,
+        Func<NpgsqlDataReader, Statement, CancellationToken, Task<T>> read,
         CancellationToken cancel
     )
     {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timer.CancelAfter(deadline ?? Deadline);
-        var bulkhead = Bulkhead.Of(db, sql);
+        var (statement, bulkhead) = (Statement.Of(sql), Bulkhead.Of(db, sql));
         await bulkhead.EnterAsync(timer.Token);
         var connected = false;
         try
@@ -204,15 +207,10 @@ public static class Sql
                     var (backend, start) = (connection.ProcessID, Stopwatch.GetTimestamp());
                     try
                     {
-                        var result = await run(
-                            connection,
-                            new CommandDefinition(
-                                sql,
-                                args,
-                                commandTimeout: Seconds(deadline),
-                                cancellationToken: timer.Token
-                            )
-                        );
+                        await using var command = statement.With(connection, args, Seconds(deadline));
+                        T result;
+                        await using (var rows = await command.ExecuteReaderAsync(timer.Token))
+                            result = await read(rows, statement, timer.Token);
                         // A commit that waits for a standby and is cancelled counts as done here, and may be nowhere else.
                         return timer.IsCancellationRequested && !cancel.IsCancellationRequested
                             ? throw new OperationCanceledException("It came too late to be relied on.")

@@ -1,0 +1,163 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Linq.Expressions;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Dapper;
+using Npgsql;
+
+namespace InstaSlice.Infrastructure.Database;
+
+/// <summary>
+/// What is found out once about a statement: its text with numbered parameters, as PostgreSQL wants it (Npgsql would write that anew
+/// for every request), how they are filled from what a slice gives, and how Dapper reads its rows.
+/// </summary>
+internal sealed partial class Statement
+{
+    /// <summary>By which text it is and not by what it says, which costs nothing: texts are constants.</summary>
+    private static readonly ConditionalWeakTable<string, Statement> All = [];
+
+    private readonly string _text;
+    private readonly List<string> _names = [];
+    private readonly bool _isNumbered;
+    private readonly ConcurrentDictionary<Type, Action<NpgsqlParameterCollection, object>> _fillers = new();
+    private readonly ConcurrentDictionary<Type, Delegate> _readers = new();
+
+    private Statement(string sql)
+    {
+        var text = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
+        // Numbers are counted by statement: where there are several, Npgsql takes them apart, and wants names.
+        _isNumbered = !sql.Contains(";\n", StringComparison.Ordinal);
+        _text = _isNumbered ? text : sql;
+
+        int NumberOf(string name)
+        {
+            var index = _names.FindIndex(known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
+            if (index < 0)
+                _names.Add(name);
+            return index < 0 ? _names.Count : index + 1;
+        }
+    }
+
+    public static Statement Of(string sql) =>
+        All.TryGetValue(sql, out var known) ? known : All.GetValue(sql, static sql => new Statement(sql));
+
+    /// <param name="args">An object with a property for each parameter.</param>
+    /// <param name="timeout">In seconds.</param>
+    public NpgsqlCommand With(NpgsqlConnection connection, object? args, int? timeout)
+    {
+        var command = new NpgsqlCommand(_text, connection);
+        if (timeout is { } seconds)
+            command.CommandTimeout = seconds;
+        if (args is not null)
+            _fillers.GetOrAdd(args.GetType(), static (type, statement) => statement.MakeFiller(type), this)(
+                command.Parameters,
+                args
+            );
+        return command;
+    }
+
+    /// <summary>How a row is read, which is known from the first one on.</summary>
+    public Func<DbDataReader, T> ReaderOf<T>(DbDataReader rows) =>
+        (Func<DbDataReader, T>)
+            _readers.GetOrAdd(typeof(T), static (_, rows) => Part<T>(rows, 0, rows.FieldCount), rows);
+
+    /// <summary>As <see cref="ReaderOf{T}"/>, of a row that is cut in two at a column.</summary>
+    public Func<DbDataReader, (TFirst, TSecond)> ReaderOf<TFirst, TSecond>(DbDataReader rows, string splitOn) =>
+        (Func<DbDataReader, (TFirst, TSecond)>)
+            _readers.GetOrAdd(
+                typeof((TFirst, TSecond)),
+                static (_, given) =>
+                {
+                    var cut = Cut(given.rows, given.splitOn, given.rows.FieldCount);
+                    var first = Part<TFirst>(given.rows, 0, cut);
+                    var second = Part<TSecond>(given.rows, cut, given.rows.FieldCount);
+                    return (DbDataReader row) => (first(row), second(row));
+                },
+                (rows, splitOn)
+            );
+
+    /// <summary>As <see cref="ReaderOf{T}"/>, of a row that is cut in three.</summary>
+    public Func<DbDataReader, (TFirst, TSecond?, TThird?)> ReaderOf<TFirst, TSecond, TThird>(
+        DbDataReader rows,
+        string splitOn
+    ) =>
+        (Func<DbDataReader, (TFirst, TSecond?, TThird?)>)
+            _readers.GetOrAdd(
+                typeof((TFirst, TSecond, TThird)),
+                static (_, given) =>
+                {
+                    var names = given.splitOn.Split(',');
+                    var last = Cut(given.rows, names[1], given.rows.FieldCount);
+                    var cut = Cut(given.rows, names[0], last);
+                    var first = Part<TFirst>(given.rows, 0, cut);
+                    var second = Part<TSecond?>(given.rows, cut, last);
+                    var third = Part<TThird?>(given.rows, last, given.rows.FieldCount);
+                    return (DbDataReader row) => (first(row), second(row), third(row));
+                },
+                (rows, splitOn)
+            );
+
+    private static int Cut(DbDataReader rows, string name, int end)
+    {
+        while (--end > 0 && rows.GetName(end) != name) { }
+        return end;
+    }
+
+    /// <summary>A part that is not the first is null where its first column is: an outer join found nothing.</summary>
+    private static Func<DbDataReader, T> Part<T>(DbDataReader rows, int start, int end) =>
+        IsOneColumn(Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T))
+            ? row => row.IsDBNull(start) ? default! : row.GetFieldValue<T>(start)
+            : rows.GetRowParser<T>(startIndex: start, length: end - start, returnNullIfFirstMissing: start > 0);
+
+    private static bool IsOneColumn(Type type) =>
+        type.IsPrimitive || type == typeof(string) || type == typeof(DateTime) || type == typeof(byte[]);
+
+    private Action<NpgsqlParameterCollection, object> MakeFiller(Type type)
+    {
+        var parameters = Expression.Parameter(typeof(NpgsqlParameterCollection));
+        var args = Expression.Parameter(typeof(object));
+        var adds = _names.Select(name =>
+        {
+            var property =
+                type.GetProperty(
+                    name,
+                    BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.IgnoreCase
+                ) ?? throw new InvalidOperationException($"Nothing was given for @{name} in: {_text}");
+            var parameter = typeof(NpgsqlParameter<>).MakeGenericType(property.PropertyType);
+            var bindings = new List<MemberBinding>
+            {
+                Expression.Bind(
+                    parameter.GetProperty(nameof(NpgsqlParameter<>.TypedValue))!,
+                    Expression.Property(Expression.Convert(args, type), property)
+                ),
+            };
+            if (!_isNumbered)
+                bindings.Add(
+                    Expression.Bind(
+                        parameter.GetProperty(nameof(NpgsqlParameter.ParameterName))!,
+                        Expression.Constant(name)
+                    )
+                );
+            return Expression.Call(
+                parameters,
+                typeof(NpgsqlParameterCollection).GetMethod(
+                    nameof(NpgsqlParameterCollection.Add),
+                    [typeof(NpgsqlParameter)]
+                )!,
+                Expression.MemberInit(Expression.New(parameter), bindings)
+            );
+        });
+        return Expression
+            .Lambda<Action<NpgsqlParameterCollection, object>>(
+                Expression.Block([.. adds, Expression.Empty()]),
+                parameters,
+                args
+            )
+            .Compile();
+    }
+
+    [GeneratedRegex(@"(?<![\w@'])@(?<name>[A-Za-z]\w*)")]
+    private static partial Regex Parameter();
+}
