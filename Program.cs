@@ -47,7 +47,7 @@ app.MapHealth();
 app.MapApiDocument();
 app.MapMediaFiles();
 
-var v1 = app.MapGroup("/v1").RequireAuthorization();
+var v1 = app.MapGroup("/v1").RequireAuthorization().ValidateBodiesAlone();
 v1.MapAccounts();
 v1.MapProfiles();
 v1.MapFollows();

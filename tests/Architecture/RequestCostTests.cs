@@ -36,26 +36,26 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
     /// <summary>In this order: what is liked first is not liked any more then.</summary>
     private static readonly Cost[] Costs =
     [
-        new("post", 1, 73_000, HttpMethod.Get, n => $"/v1/posts/{n}"),
-        new("feed", 1, 200_000, HttpMethod.Get, _ => "/v1/feed"),
-        new("comments", 1, 84_000, HttpMethod.Get, _ => "/v1/posts/1/comments"),
-        new("profile", 1, 62_500, HttpMethod.Get, _ => "/v1/profiles/author1"),
-        new("search", 1, 201_000, HttpMethod.Get, _ => "/v1/search/posts?q=sunset"),
+        new("post", 1, 18_800, HttpMethod.Get, n => $"/v1/posts/{n}"),
+        new("feed", 1, 133_500, HttpMethod.Get, _ => "/v1/feed"),
+        new("comments", 1, 28_600, HttpMethod.Get, _ => "/v1/posts/1/comments"),
+        new("profile", 1, 13_500, HttpMethod.Get, _ => "/v1/profiles/author1"),
+        new("search", 1, 136_200, HttpMethod.Get, _ => "/v1/search/posts?q=sunset"),
         new(
             "new comment",
             1,
-            83_500,
+            22_000,
             HttpMethod.Post,
             n => $"/v1/posts/{n}/comments",
             _ => new { text = "What a view!" }
         ),
-        new("like", 1, 63_500, HttpMethod.Put, n => $"/v1/posts/{n}/like"),
-        new("unlike", 1, 60_500, HttpMethod.Delete, n => $"/v1/posts/{n}/like"),
-        new("media bytes", 1, 63_500, HttpMethod.Get, _ => "/media/1-large"),
+        new("like", 1, 15_050, HttpMethod.Put, n => $"/v1/posts/{n}/like"),
+        new("unlike", 1, 15_000, HttpMethod.Delete, n => $"/v1/posts/{n}/like"),
+        new("media bytes", 1, 17_200, HttpMethod.Get, _ => "/media/1-large"),
         new(
             "login",
             2,
-            108_000,
+            20_850,
             HttpMethod.Post,
             _ => "/v1/sessions",
             _ => new { username = "viewer", password = Password }
@@ -63,7 +63,7 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
         new(
             "new post",
             1,
-            86_500,
+            28_650,
             HttpMethod.Post,
             _ => "/v1/posts",
             n => new { caption = "First light #sunrise", mediaIds = new[] { $"{10_000 + n}" } }
@@ -154,7 +154,7 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
         // whenever the machine finds time for it, allocates less.
         var allocated = new AllocatedBytes(Path.Combine(Service.DataDirectory, "allocated"));
         await using var alone = await ServiceProcess.OperateAsync(
-            Service.ConnectionString,
+            Service.ConnectionString + ";Pooling=true",
             Service.DataDirectory,
             [],
             [.. allocated.Environment, ("DOTNET_TieredCompilation", "0")]
