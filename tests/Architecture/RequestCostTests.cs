@@ -58,7 +58,7 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
             HttpMethod.Post,
             _ => "/v1/sessions",
             _ => new { username = "viewer", password = Password },
-            // Signing is either of 17 or of 22 KB, as the library keeps what it signs with or not.
+            // It comes to 17 KB or to 22 KB, from one start of the service to the next.
             Tolerance: 5
         ),
         new(
