@@ -103,7 +103,8 @@ internal static class EditMyProfile
             setAvatar = request.Has(nameof(request.AvatarMediaId)),
             avatarMediaId = request.AvatarMediaId?.Value,
         };
-        return await db.FirstAsync<Outcome, ProfileRow>(Sql, args, "id", cancel, Deadline) switch
+        TimeSpan? deadline = request.IsPrivate is false ? Deadline : null;
+        return await db.FirstAsync<Outcome, ProfileRow>(Sql, args, "id", cancel, deadline) switch
         {
             null => new Missing(),
             ({ Matched: false }, _) => new PreconditionFailed(),

@@ -6,7 +6,7 @@ internal sealed class ScratchSpace(string root)
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>As long as it is open, the directory is in use, whatever the clock says of its age.</summary>
-    private const string InUse = ".in-use";
+    internal const string InUse = ".in-use";
 
     public ScratchDirectory Create()
     {

@@ -33,7 +33,7 @@ public sealed class ImagePipelineTests : IDisposable
 
         Assert.Equal("image/jpeg", ready.OriginalContentType);
         Assert.Equal(
-            ["large.webp", "medium.webp", "original", "small.webp"],
+            [ScratchSpace.InUse, "large.webp", "medium.webp", "original", "small.webp"],
             Directory.EnumerateFiles(_scratch.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)
         );
         Assert.Equal(["large 1440x960", "medium 640x427", "small 320x213"], ready.Variants.Select(Size));
