@@ -21,10 +21,13 @@ internal sealed class LoginThrottle
          from (values (@accountSubject::bytea, 10), (@addressSubject::bytea, 100)) l (subject, most)
          join login_failures f on f.subject = l.subject
          cross join lateral (select f.failed_at[cardinality(f.failed_at) - l.most + 1] as failed_at) latest
-         where latest.failed_at > now() - {Window} and latest.failed_at <= now())
+         where latest.failed_at > now() - {Window} and latest.failed_at < {Future})
         """;
 
     private const string Window = "interval '15 minutes'";
+
+    /// <summary>Who waited for the row began earlier than whoever wrote it meanwhile, so a moment ahead is no wrong clock.</summary>
+    private const string Future = "now() + interval '1 minute'";
 
     // Sorted and cut to what can still matter, the array is the sliding window itself. Both rows are always taken in one order.
     private const string Fail = $"""
@@ -32,7 +35,7 @@ internal sealed class LoginThrottle
         values (@accountSubject, array[now()]), (@addressSubject, array[now()])
         on conflict (subject) do update set last_at = now(), failed_at = array(
             select t from (
-                select t from unnest(f.failed_at || now()) t where t > now() - {Window} and t <= now() order by t desc limit 101) latest
+                select t from unnest(f.failed_at || now()) t where t > now() - {Window} and t < {Future} order by t desc limit 101) latest
             order by t)
         returning cardinality(failed_at)
         """;
