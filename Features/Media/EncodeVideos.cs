@@ -173,18 +173,7 @@ internal sealed partial class EncodeVideos(
     private async Task SucceedAsync(Job job, VideoReady ready, IFileStore store, CancellationToken cancel)
     {
         ImageVariant[] files = [ready.Video, .. ready.Poster];
-        if (
-            await db.ExecuteAsync(
-                Renew,
-                new
-                {
-                    job.StorageKey,
-                    job.Attempts,
-                    lease = Lease,
-                },
-                cancel
-            ) == 0
-        )
+        if (!await KeepAsync(job, cancel))
             return;
         await store.SaveAsync(job.StorageKey, [.. files.Select(file => new StoredFile(file.Name, file.Path))], cancel);
         await db.ExecuteAsync(
@@ -240,6 +229,18 @@ internal sealed partial class EncodeVideos(
         LogFailed(job.StorageKey, job.Attempts, failure);
     }
 
+    /// <returns>Whether the job is still this worker's, and somebody needs it.</returns>
+    private async Task<bool> KeepAsync(Job job, CancellationToken cancel)
+    {
+        var args = new
+        {
+            job.StorageKey,
+            job.Attempts,
+            lease = Lease,
+        };
+        return await db.ExecuteAsync(Renew, args, cancel) > 0;
+    }
+
     /// <summary>Keeps the job for as long as the work takes; ends the work where that did not succeed in time, or nobody needs it.</summary>
     private async Task RenewAsync(Job job, CancellationTokenSource lost, CancellationToken done)
     {
@@ -250,18 +251,7 @@ internal sealed partial class EncodeVideos(
             {
                 try
                 {
-                    if (
-                        await db.ExecuteAsync(
-                            Renew,
-                            new
-                            {
-                                job.StorageKey,
-                                job.Attempts,
-                                lease = Lease,
-                            },
-                            done
-                        ) == 0
-                    )
+                    if (!await KeepAsync(job, done))
                     {
                         await lost.CancelAsync();
                         return;

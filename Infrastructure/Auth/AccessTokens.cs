@@ -43,7 +43,7 @@ public sealed class AccessTokens(Keys keys, TimeProvider clock)
     };
 
     /// <summary>
-    /// What tokens said that were found good: looking again costs a hundredth of checking the signature again. When it is full it begins anew.
+    /// What tokens said that were found good, so that a signature is checked once. When it is full it begins anew.
     /// </summary>
     private readonly ConcurrentDictionary<string, Reading> _read = new();
 
