@@ -39,7 +39,7 @@ internal static class ListComments
             after = paging.After?.First ?? 0,
             take = paging.Take,
         };
-        var rows = await db.MayLag(viewer).ListAsync<CommentRow>(Sql, args, cancel);
+        var rows = await db.MayLag(viewer).ListSharedAsync<CommentRow>(Sql, args, cancel);
         if (rows.Count == 0)
             return new Missing();
         rows.RemoveAll(row => row.Id == 0);

@@ -67,7 +67,7 @@ internal static class GetFeed
             after = paging.AfterNewest,
             take = paging.Take,
         };
-        var rows = await db.ListAsync<PostRow>(Sql, args, cancel);
+        var rows = await db.ListSharedAsync<PostRow>(Sql, args, cancel);
         return paging.Page(rows, row => row.ToView(viewer, urls), row => (row.Id, 0));
     }
 }

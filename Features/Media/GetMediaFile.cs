@@ -44,7 +44,7 @@ internal static class GetMediaFile
     {
         var (id, variant) = Split(key);
         var viewer = urls.ViewerOf(context.Request);
-        var row = await db.FirstAsync<Row>(
+        var row = await db.FirstSharedAsync<Row>(
             Sql,
             new
             {

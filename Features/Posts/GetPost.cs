@@ -27,7 +27,8 @@ internal static class GetPost
         NpgsqlDataSource db,
         CancellationToken cancel
     ) =>
-        await db.MayLag(viewer).FirstAsync<PostRow>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } row
+        await db.MayLag(viewer).FirstSharedAsync<PostRow>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel)
+            is { } row
             ? new Resource<Post>(row.ToView(viewer, urls), row.Version)
             : new Missing();
 }

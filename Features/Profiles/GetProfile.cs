@@ -21,7 +21,11 @@ internal static class GetProfile
         CancellationToken cancel
     ) =>
         await db.MayLag(viewer)
-            .FirstAsync<ProfileRow>(Sql, new { username = username.ToLowerInvariant(), viewer = viewer.Id }, cancel)
+            .FirstSharedAsync<ProfileRow>(
+                Sql,
+                new { username = username.ToLowerInvariant(), viewer = viewer.Id },
+                cancel
+            )
             is { } row
             ? new Resource<Profile>(row.ToView(viewer), row.Version)
             : new Missing();

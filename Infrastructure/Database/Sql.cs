@@ -12,7 +12,7 @@ namespace InstaSlice.Infrastructure.Database;
 public static class Sql
 {
     /// <summary>The contract gives overload two seconds to be answered, waiting for a connection included.</summary>
-    private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(1800);
+    internal static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(1800);
 
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
@@ -105,6 +105,44 @@ public static class Sql
             async (rows, statement, cancel) =>
                 await rows.ReadAsync(cancel) ? statement.ReaderOf<TFirst, TSecond?>(rows, splitOn)(rows) : null,
             cancel
+        );
+
+    /// <summary>As ListAsync, for a statement that writes nothing: requests that ask it at the same time share round trips.</summary>
+    public static Task<List<T>> ListSharedAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object args,
+        CancellationToken cancel
+    ) => SharedReads<T>.Of(db, sql).ReadAsync(args, cancel);
+
+    /// <summary>As FirstAsync, of the rows of <see cref="ListSharedAsync"/>.</summary>
+    public static async Task<T?> FirstSharedAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object args,
+        CancellationToken cancel
+    ) => await db.ListSharedAsync<T>(sql, args, cancel) is [var first, ..] ? first : default;
+
+    /// <summary>The rows of a <see cref="Statement.ShareOf"/>, for each of those that it is asked for.</summary>
+    internal static Task<List<T>[]> ListEachAsync<T>(
+        this NpgsqlDataSource db,
+        string share,
+        object[] args,
+        TimeSpan deadline
+    ) =>
+        db.RunAsync(
+            share,
+            args,
+            deadline,
+            async (rows, statement, cancel) =>
+            {
+                var all = Array.ConvertAll(args, _ => new List<T>());
+                var (read, number) = (statement.ReaderOf<T>(rows), rows.FieldCount - 1);
+                while (await rows.ReadAsync(cancel))
+                    all[rows.GetInt64(number) - 1].Add(read(rows));
+                return all;
+            },
+            CancellationToken.None
         );
 
     /// <summary>The number of rows affected.</summary>

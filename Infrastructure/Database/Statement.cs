@@ -21,11 +21,16 @@ internal sealed partial class Statement
     private readonly string _text;
     private readonly List<string> _names = [];
     private readonly bool _isNumbered;
+    private readonly bool _isShared;
     private readonly ConcurrentDictionary<Type, Action<NpgsqlParameterCollection, object>> _fillers = new();
     private readonly ConcurrentDictionary<Type, Delegate> _readers = new();
 
+    /// <summary>What <see cref="ShareOf"/> made, and of what.</summary>
+    private static readonly ConditionalWeakTable<string, string> Shared = [];
+
     private Statement(string sql)
     {
+        _isShared = Shared.TryGetValue(sql, out _);
         var text = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
         // Numbers are counted by statement: where there are several, Npgsql takes them apart, and wants names.
         _isNumbered = !sql.Contains(";\n", StringComparison.Ordinal);
@@ -43,7 +48,28 @@ internal sealed partial class Statement
     public static Statement Of(string sql) =>
         All.TryGetValue(sql, out var known) ? known : All.GetValue(sql, static sql => new Statement(sql));
 
-    /// <param name="args">An object with a property for each parameter.</param>
+    /// <summary>
+    /// The statement that answers several of <paramref name="sql"/> at once: its rows for the first of them, for the second and so on,
+    /// with the number of whose they are, from 1, behind all other columns. Each is decided as if it were asked alone, by the very same text.
+    /// </summary>
+    // Each is looked up by a nested loop, the only join there is for "lateral", which keeps the order within each.
+    public static string ShareOf(string sql)
+    {
+        var names = Parameter().Matches(sql).Select(match => match.Groups["name"].Value).Distinct().ToList();
+        var share = $"""
+            select answer.*, request.number
+            from unnest({string.Join(", ", names.Select(name => "@" + name))})
+                with ordinality as request({string.Join(", ", names)}, number)
+            cross join lateral ({Parameter().Replace(sql, "request.${name}")}) answer
+            """;
+        Shared.Add(share, sql);
+        return share;
+    }
+
+    /// <summary>What <see cref="ShareOf"/> was given for this; itself, where it was not made by that.</summary>
+    public static string OriginOf(string sql) => Shared.TryGetValue(sql, out var origin) ? origin : sql;
+
+    /// <param name="args">An object with a property for each parameter; of a shared statement an array of such.</param>
     /// <param name="timeout">In seconds.</param>
     public NpgsqlCommand With(NpgsqlConnection connection, object? args, int? timeout)
     {
@@ -51,17 +77,25 @@ internal sealed partial class Statement
         if (timeout is { } seconds)
             command.CommandTimeout = seconds;
         if (args is not null)
-            _fillers.GetOrAdd(args.GetType(), static (type, statement) => statement.MakeFiller(type), this)(
-                command.Parameters,
-                args
-            );
+            _fillers.GetOrAdd(
+                args is object[] { Length: > 0 } several ? several[0].GetType() : args.GetType(),
+                static (type, statement) => statement.MakeFiller(type),
+                this
+            )(command.Parameters, args);
         return command;
     }
 
     /// <summary>How a row is read, which is known from the first one on.</summary>
     public Func<DbDataReader, T> ReaderOf<T>(DbDataReader rows) =>
         (Func<DbDataReader, T>)
-            _readers.GetOrAdd(typeof(T), static (_, rows) => Part<T>(rows, 0, rows.FieldCount), rows);
+            _readers.GetOrAdd(
+                typeof(T),
+                static (_, given) => Part<T>(given.rows, 0, given.width),
+                (rows, width: WidthOf(rows))
+            );
+
+    /// <summary>Without the number of whose row it is.</summary>
+    private int WidthOf(DbDataReader rows) => _isShared ? rows.FieldCount - 1 : rows.FieldCount;
 
     /// <summary>As <see cref="ReaderOf{T}"/>, of a row that is cut in two at a column.</summary>
     public Func<DbDataReader, (TFirst, TSecond)> ReaderOf<TFirst, TSecond>(DbDataReader rows, string splitOn) =>
@@ -114,6 +148,7 @@ internal sealed partial class Statement
     private static bool IsOneColumn(Type type) =>
         type.IsPrimitive || type == typeof(string) || type == typeof(DateTime) || type == typeof(byte[]);
 
+    /// <param name="type">Of what has the values, or of each of the several that a shared statement is given.</param>
     private Action<NpgsqlParameterCollection, object> MakeFiller(Type type)
     {
         var parameters = Expression.Parameter(typeof(NpgsqlParameterCollection));
@@ -125,13 +160,21 @@ internal sealed partial class Statement
                     name,
                     BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.IgnoreCase
                 ) ?? throw new InvalidOperationException($"Nothing was given for @{name} in: {_text}");
-            var parameter = typeof(NpgsqlParameter<>).MakeGenericType(property.PropertyType);
+            Expression value = _isShared
+                ? Expression.Call(
+                    typeof(Statement),
+                    nameof(Column),
+                    [type, property.PropertyType],
+                    args,
+                    Expression.Constant(
+                        property.GetMethod!.CreateDelegate(typeof(Func<,>).MakeGenericType(type, property.PropertyType))
+                    )
+                )
+                : Expression.Property(Expression.Convert(args, type), property);
+            var parameter = typeof(NpgsqlParameter<>).MakeGenericType(value.Type);
             var bindings = new List<MemberBinding>
             {
-                Expression.Bind(
-                    parameter.GetProperty(nameof(NpgsqlParameter<>.TypedValue))!,
-                    Expression.Property(Expression.Convert(args, type), property)
-                ),
+                Expression.Bind(parameter.GetProperty(nameof(NpgsqlParameter<>.TypedValue))!, value),
             };
             if (!_isNumbered)
                 bindings.Add(
@@ -157,6 +200,9 @@ internal sealed partial class Statement
             )
             .Compile();
     }
+
+    private static TValue[] Column<TArgs, TValue>(object several, Func<TArgs, TValue> get) =>
+        Array.ConvertAll((object[])several, args => get((TArgs)args));
 
     [GeneratedRegex(@"(?<![\w@'])@(?<name>[A-Za-z]\w*)")]
     private static partial Regex Parameter();

@@ -38,7 +38,7 @@ public sealed class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
 
         var scans = new List<string>();
         var needless = new List<string>();
-        foreach (var (name, sql) in Statements.All)
+        foreach (var (name, sql) in Statements.All.Concat(Statements.Shared))
         {
             var tables = await ScannedAsync(sql);
             if (tables.Count > 0 && !MayScan.ContainsKey(name))

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using InstaSlice.Infrastructure.Database;
 using Npgsql;
 
 namespace InstaSlice.Tests.Support;
@@ -27,6 +28,12 @@ internal sealed partial class PreparedStatement
         ["pinned"] = "bigint",
         ["afterScore"] = "bigint",
         ["least"] = "interval",
+        ["id"] = "bigint",
+        ["postId"] = "bigint",
+        ["viewer"] = "bigint",
+        ["username"] = "text",
+        ["variant"] = "text",
+        ["signed"] = "boolean",
     };
 
     /// <exception cref="PostgresException">The schema does not have what the statement names, or not of that type.</exception>
@@ -34,7 +41,8 @@ internal sealed partial class PreparedStatement
     {
         var names = new List<string>();
         var numbered = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
-        var types = names.Select(name => Types.GetValueOrDefault(name, "unknown"));
+        var many = Statement.OriginOf(sql) == sql ? "" : "[]";
+        var types = names.Select(name => Types.GetValueOrDefault(name, "unknown") + many);
         var list = names.Count == 0 ? "" : $"({string.Join(", ", types)})";
         await ExecuteAsync(connection, "deallocate all");
         await ExecuteAsync(connection, $"prepare it {list} as {numbered}");

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using InstaSlice.Infrastructure.Database;
 
 namespace InstaSlice.Tests.Support;
 
@@ -30,6 +31,13 @@ internal static partial class Statements
             text.Value.Split(";\n").Select((sql, i) => KeyValuePair.Create(i == 0 ? text.Key : $"{text.Key};{i}", sql))
         )
         .ToDictionary();
+
+    /// <summary>What is asked for many requests at once is a statement of its own, made of the slice's.</summary>
+    public static readonly Dictionary<string, string> Shared = Directory
+        .EnumerateFiles(Path.Combine(Checkout.Root, "Features"), "*.cs", SearchOption.AllDirectories)
+        .Where(file => File.ReadAllText(file).Contains("SharedAsync<", StringComparison.Ordinal))
+        .Select(file => Path.GetFileNameWithoutExtension(file) + ".Sql")
+        .ToDictionary(name => name + ", shared", name => Statement.ShareOf(All[name]));
 
     private static Dictionary<string, string> Find() =>
         typeof(Program)
