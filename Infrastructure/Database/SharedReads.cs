@@ -7,7 +7,7 @@ namespace InstaSlice.Infrastructure.Database;
 
 /// <summary>
 /// One statement that many requests ask at once. As many as there are cores are asked as they come; who comes while those are under way
-/// shares the next round trip with all the others who wait. Nobody waits for a time to pass, and who is alone shares with nobody.
+/// shares the next round trip with others who wait. Nobody waits for a time to pass, and who is alone shares with nobody.
 /// </summary>
 internal sealed class SharedReads<T>(NpgsqlDataSource db, string sql)
 {
@@ -73,7 +73,9 @@ internal sealed class SharedReads<T>(NpgsqlDataSource db, string sql)
                 _running--;
                 return;
             }
-            requests = new Request[Math.Min(_waiting.Count, MaximumSize)];
+            // Each of those that run takes the same part of who waits: else one would be long, and the others find nobody.
+            var share = (_waiting.Count + MaximumRunning - 1) / MaximumRunning;
+            requests = new Request[Math.Min(share, MaximumSize)];
             for (var i = 0; i < requests.Length; i++)
                 requests[i] = _waiting.Dequeue();
         }
