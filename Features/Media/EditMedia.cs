@@ -22,7 +22,7 @@ internal static class EditMedia
             from seen where m.id = seen.id and seen.own and seen.matched
             returning m.*)
         select seen.own, seen.matched, shown.*, seen.is_public from seen
-        left join (select {MediaView.Json}::text as json, m.version from edited m) shown on true
+        left join (select {MediaView.Json} as json, m.version from edited m) shown on true
         """;
 
     /// <summary>Its owner changes a medium's text for those who cannot see it.</summary>

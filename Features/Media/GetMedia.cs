@@ -10,7 +10,7 @@ internal static class GetMedia
 {
     /// <summary>Also how a repeated upload shows the medium that it made at first.</summary>
     internal const string Sql = $"""
-        select {MediaView.Json}::text as json, m.version, {MediaView.IsPublic} as is_public
+        select {MediaView.Json} as json, m.version, {MediaView.IsPublic} as is_public
         from media m join profiles author on author.id = m.owner_id
         where m.id = @id and {MediaView.IsVisible}
         """;

@@ -39,7 +39,7 @@ internal sealed class MediaIntake(ImagePipeline images, VideoPipeline videos, Fi
         """;
 
     /// <summary>Of the row that was made.</summary>
-    private const string Made = $"select {MediaView.Json}::text as json, m.version, false as is_public from created m";
+    private const string Made = $"select {MediaView.Json} as json, m.version, false as is_public from created m";
 
     // The same bytes of the same owner are stored once. Locked first: the second statement then sees what became of the files.
     private const string Twin = $"""

@@ -16,12 +16,19 @@ public sealed class MediaUrls(Keys keys, TimeProvider clock)
     private const int RoundSeconds = 300;
     private const int SignatureBytes = 16;
 
-    public string Of(long mediaId, string variant, bool isPublic, Viewer viewer) =>
-        isPublic ? Plain(mediaId, variant) : Signed(mediaId, variant, viewer);
-
     /// <summary>An avatar is as public as the profile's name.</summary>
     public static string? OfAvatar(long? mediaId, string variant = "avatar.small") =>
-        mediaId is { } id ? Plain(id, variant) : null;
+        mediaId is { } id ? $"/media/{id}-{variant}" : null;
+
+    /// <param name="path">A URL that is everyone's; null of what is not there yet.</param>
+    public string? Sign(string? path, Viewer viewer)
+    {
+        if (path is null)
+            return null;
+        var now = clock.GetUtcNow().ToUnixTimeSeconds();
+        var expires = ((now / RoundSeconds) + 2) * RoundSeconds; // five to ten minutes from now
+        return $"{path}?viewer={viewer.Id}&expires={expires}&signature={Signature($"{path}|{viewer.Id}|{expires}")}";
+    }
 
     /// <summary>Whom a URL was handed out to: nobody where it is unsigned, forged or past its time.</summary>
     public Viewer ViewerOf(HttpRequest request)
@@ -41,16 +48,6 @@ public sealed class MediaUrls(Keys keys, TimeProvider clock)
         )
             ? new Viewer(viewer.Value, 0)
             : default;
-    }
-
-    private static string Plain(long mediaId, string variant) => $"/media/{mediaId}-{variant}";
-
-    private string Signed(long mediaId, string variant, Viewer viewer)
-    {
-        var now = clock.GetUtcNow().ToUnixTimeSeconds();
-        var expires = ((now / RoundSeconds) + 2) * RoundSeconds; // five to ten minutes from now
-        var path = Plain(mediaId, variant);
-        return $"{path}?viewer={viewer.Id}&expires={expires}&signature={Signature($"{path}|{viewer.Id}|{expires}")}";
     }
 
     private string Signature(string text)

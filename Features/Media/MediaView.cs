@@ -40,11 +40,11 @@ public sealed record Variant(
 
 internal static class MediaView
 {
-    /// <summary>One medium as JSON, from a row of <c>media</c> that the statement calls <c>m</c>; <see cref="Of"/> reads it.</summary>
-    public const string Json = """
-        json_build_object('id', m.id, 'kind', m.kind, 'status', m.status, 'failure', m.failure, 'altText', m.alt_text,
-            'durationMs', m.duration_ms, 'blurhash', m.blurhash, 'variants', m.variants)
-        """;
+    /// <summary>
+    /// A row of <c>media</c> that the statement calls <c>m</c> as the API shows it, with the URLs that are everyone's. It is put together
+    /// when the row is written (the migration <c>WriteMediaOut</c>), which happens once, and not when it is read.
+    /// </summary>
+    public const string Json = "m.shown";
 
     /// <summary>Whether everyone may see it: <c>m</c> is on a post of <c>author</c>, its owner, who is not private.</summary>
     public const string IsPublic = "(m.post_id is not null and author.visible and not author.is_private)";
@@ -57,14 +57,25 @@ internal static class MediaView
 
     /// <param name="json">One <see cref="Json"/>.</param>
     /// <param name="isPublic">Whether everyone may see it; if not, its URLs are signed for the viewer.</param>
-    public static Medium Of(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
-        ToView(JsonSerializer.Deserialize(json, StoredJson.Default.StoredMedium)!, isPublic, viewer, urls);
+    public static Medium Of(string json, bool isPublic, Viewer viewer, MediaUrls urls)
+    {
+        var medium = JsonSerializer.Deserialize(json, StoredJson.Readable.Medium)!;
+        return isPublic ? medium : Sign(medium, viewer, urls);
+    }
 
-    /// <summary>As <see cref="Of"/>, of a JSON array.</summary>
-    public static IReadOnlyList<Medium> ListOf(string json, bool isPublic, Viewer viewer, MediaUrls urls) =>
-        JsonSerializer
-            .Deserialize(json, StoredJson.Default.ListStoredMedium)!
-            .ConvertAll(row => ToView(row, isPublic, viewer, urls));
+    /// <summary>As <see cref="Of"/>, of a JSON array, which is not even read where everyone may see it.</summary>
+    public static Written<IReadOnlyList<Medium>> ListOf(string json, bool isPublic, Viewer viewer, MediaUrls urls)
+    {
+        if (isPublic)
+            return new(json);
+        var media = JsonSerializer.Deserialize(json, StoredJson.Readable.ListMedium)!;
+        return new(
+            JsonSerializer.Serialize(
+                media.ConvertAll(medium => Sign(medium, viewer, urls)),
+                StoredJson.Readable.ListMedium
+            )
+        );
+    }
 
     /// <summary>The squares of an avatar: the column <c>avatar_variants</c> of the medium; null where it has none.</summary>
     public static IReadOnlyList<Variant> AvatarOf(long? mediaId, string? variants) =>
@@ -82,50 +93,13 @@ internal static class MediaView
                     file.Sha256
                 ));
 
-    private static Medium ToView(StoredMedium row, bool isPublic, Viewer viewer, MediaUrls urls)
-    {
-        var files = row.Variants.ConvertAll(file => new Variant(
-            file.Name,
-            urls.Of(row.Id, file.Name, isPublic, viewer),
-            file.ContentType,
-            file.Width,
-            file.Height,
-            file.Bytes,
-            file.Sha256
-        ));
-        // An image is its large variant; a video is itself, and its variants are its poster's.
-        var video = files.Find(file => file.Name == StoredVariant.Video);
-        var whole = video ?? files.Find(file => file.Name == "large");
-        return new Medium(
-            row.Id,
-            row.Kind,
-            row.Status,
-            row.Failure,
-            row.AltText,
-            whole?.Width,
-            whole?.Height,
-            row.DurationMs,
-            row.Blurhash,
-            [.. files.Where(file => file != video)],
-            whole?.Url,
-            whole?.ContentType,
-            whole?.Bytes,
-            whole?.Sha256
-        );
-    }
+    private static Medium Sign(Medium medium, Viewer viewer, MediaUrls urls) =>
+        medium with
+        {
+            Url = urls.Sign(medium.Url, viewer),
+            Variants = [.. medium.Variants.Select(file => file with { Url = urls.Sign(file.Url, viewer)! })],
+        };
 }
-
-/// <summary>A medium as <see cref="MediaView.Json"/> says it.</summary>
-internal sealed record StoredMedium(
-    long Id,
-    string Kind,
-    string Status,
-    string? Failure,
-    string AltText,
-    int? DurationMs,
-    string? Blurhash,
-    List<StoredVariant> Variants
-);
 
 /// <summary>A statement's answer of one medium.</summary>
 internal sealed record MediaRow(string Json, int Version, bool IsPublic)
@@ -147,9 +121,15 @@ internal sealed record StoredVariant(string Name, string ContentType, int Width,
         );
 }
 
-/// <summary>How the two are read and written, made when the service is built.</summary>
+/// <summary>How media are read and written where that is not part of an answer, made when the service is built.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(List<StoredMedium>))]
+[JsonSerializable(typeof(List<Medium>))]
 [JsonSerializable(typeof(List<StoredVariant>))]
 [JsonSerializable(typeof(IEnumerable<StoredVariant>))]
-internal sealed partial class StoredJson : JsonSerializerContext;
+internal sealed partial class StoredJson : JsonSerializerContext
+{
+    /// <summary>Text stays as readable as in all other answers.</summary>
+    public static readonly StoredJson Readable = new(
+        new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = Infrastructure.Http.Json.Options.Encoder }
+    );
+}

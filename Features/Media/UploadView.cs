@@ -15,7 +15,7 @@ internal static class UploadView
     /// <summary>For a statement whose CTE <c>page</c> is one row of <c>uploads</c>.</summary>
     public const string Select = $"""
         select u.id, u.length, u.received, u.file_name, u.alt_text, u.metadata, u.expires_at, u.media_id,
-            {MediaView.Json}::text as media, coalesce({MediaView.IsPublic}, false) as is_public
+            {MediaView.Json} as media, coalesce({MediaView.IsPublic}, false) as is_public
         from page u left join media m on m.id = u.media_id left join profiles author on author.id = m.owner_id
         """;
 }

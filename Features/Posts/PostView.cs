@@ -11,7 +11,7 @@ public sealed record Post(
     string Caption,
     IReadOnlyList<string> Tags,
     IReadOnlyList<string> Mentions,
-    IReadOnlyList<Medium> Media,
+    Written<IReadOnlyList<Medium>> Media,
     DateTime CreatedAt,
     DateTime? EditedAt,
     int LikeCount,
@@ -39,7 +39,7 @@ internal static class PostView
         select page.id, page.caption, page.tags, page.mentions, page.created_at, page.edited_at, page.version,
             coalesce(counters.like_count, 0) as like_count, coalesce(counters.comment_count, 0) as comment_count,
             {AuthorView.Columns}, author.is_private as author_is_private,
-            (select json_agg({MediaView.Json} order by m.position)::text from page_media m where m.post_id = page.id) as media,
+            (select '[' || string_agg({MediaView.Json}, ',' order by m.position) || ']' from page_media m where m.post_id = page.id) as media,
             exists (select from post_likes l where l.post_id = page.id and l.profile_id = @viewer) as liked,
             exists (select from saves s where s.profile_id = @viewer and s.post_id = page.id) as saved
         from page

@@ -22,10 +22,10 @@ internal static class Schemas
 
     /// <summary>The name under which a type is described among the components; null where it is described in place.</summary>
     public static string? NameOf(JsonTypeInfo type) =>
-        Plain(type.Type) == typeof(DateTime)
-            ? Time
-            : type.Type.GetCustomAttribute<DisplayNameAttribute>()?.DisplayName
-                ?? OpenApiOptions.CreateDefaultSchemaReferenceId(type);
+        IsWritten(type.Type) ? null
+        : Plain(type.Type) == typeof(DateTime) ? Time
+        : type.Type.GetCustomAttribute<DisplayNameAttribute>()?.DisplayName
+            ?? OpenApiOptions.CreateDefaultSchemaReferenceId(type);
 
     public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
     {
@@ -34,6 +34,11 @@ internal static class Schemas
         {
             await DescribeOptionalIdAsync(schema, context);
             return;
+        }
+        if (IsWritten(type.Type))
+        {
+            var list = await context.GetOrCreateSchemaAsync(type.Type.GetGenericArguments()[0]);
+            (schema.Type, schema.Items, schema.Description) = (list.Type, list.Items, list.Description);
         }
         DescribeType(schema, type.Type);
         if (type.Kind is JsonTypeInfoKind.Enumerable)
@@ -100,6 +105,9 @@ internal static class Schemas
             }
         }
     }
+
+    private static bool IsWritten(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() == typeof(Written<>);
 
     private static Type Plain(Type type) => Nullable.GetUnderlyingType(type) ?? type;
 }

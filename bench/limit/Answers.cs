@@ -97,7 +97,8 @@ internal static class Answers
         json.WriteString("caption"u8, reader.GetString(1));
         WriteStrings(json, "tags"u8, reader.GetFieldValue<string[]>(2));
         WriteStrings(json, "mentions"u8, reader.GetFieldValue<string[]>(3));
-        WriteMedia(json, reader.GetString(14));
+        json.WritePropertyName("media"u8);
+        json.WriteRawValue(reader.GetString(14), skipInputValidation: true);
         WriteTime(json, "createdAt"u8, reader.GetDateTime(4));
         json.WriteNull("editedAt"u8);
         json.WriteNumber("likeCount"u8, reader.GetInt32(7));
@@ -164,65 +165,6 @@ internal static class Answers
         json.WriteString("displayName"u8, reader.GetString(11));
         json.WriteNull("avatarUrl"u8);
         json.WriteEndObject();
-    }
-
-    // What is stored lacks the URLs, and a medium says of itself what its large variant does; everything else is copied through.
-    private static void WriteMedia(Utf8JsonWriter json, string stored)
-    {
-        using var document = JsonDocument.Parse(stored);
-        json.WriteStartArray("media"u8);
-        foreach (var medium in document.RootElement.EnumerateArray())
-        {
-            var id = medium.GetProperty("id"u8).GetInt64();
-            json.WriteStartObject();
-            WriteId(json, "id"u8, id);
-            Copy(medium, "kind"u8);
-            Copy(medium, "status"u8);
-            Copy(medium, "failure"u8);
-            Copy(medium, "altText"u8);
-            var large = medium.GetProperty("variants"u8)[0];
-            Copy(large, "width"u8);
-            Copy(large, "height"u8);
-            Copy(medium, "durationMs"u8);
-            Copy(medium, "blurhash"u8);
-            json.WriteStartArray("variants"u8);
-            foreach (var variant in medium.GetProperty("variants"u8).EnumerateArray())
-            {
-                json.WriteStartObject();
-                Copy(variant, "name"u8);
-                WriteUrl(variant, id);
-                Copy(variant, "contentType"u8);
-                Copy(variant, "width"u8);
-                Copy(variant, "height"u8);
-                Copy(variant, "bytes"u8);
-                Copy(variant, "sha256"u8);
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-            WriteUrl(large, id);
-            Copy(large, "contentType"u8);
-            Copy(large, "bytes"u8);
-            Copy(large, "sha256"u8);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-
-        void Copy(JsonElement from, ReadOnlySpan<byte> name)
-        {
-            json.WritePropertyName(name);
-            from.GetProperty(name).WriteTo(json);
-        }
-
-        void WriteUrl(JsonElement variant, long id)
-        {
-            Span<char> url = stackalloc char[64];
-            url.TryWrite(
-                CultureInfo.InvariantCulture,
-                $"/media/{id}-{variant.GetProperty("name"u8).GetString()}",
-                out var length
-            );
-            json.WriteString("url"u8, url[..length]);
-        }
     }
 
     private static void WriteId(Utf8JsonWriter json, ReadOnlySpan<byte> name, long id)

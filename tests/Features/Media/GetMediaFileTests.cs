@@ -125,12 +125,10 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
         var owner = await SignUpAsync("owner");
         var id = long.Parse(await AddAsync(owner), CultureInfo.InvariantCulture);
         string At(TimeSpan ago) =>
-            new MediaUrls(Service.Services.GetRequiredService<Keys>(), new Clock(DateTimeOffset.UtcNow - ago)).Of(
-                id,
-                "large",
-                isPublic: false,
+            new MediaUrls(Service.Services.GetRequiredService<Keys>(), new Clock(DateTimeOffset.UtcNow - ago)).Sign(
+                $"/media/{id}-large",
                 new Viewer(owner.Id, 0)
-            );
+            )!;
         Assert.Equal(await UrlAsync(owner, $"{id}"), At(TimeSpan.Zero));
         (await Anonymous.GetAsync(At(TimeSpan.FromMinutes(4.9)))).Expect(HttpStatusCode.OK);
         (await Anonymous.GetAsync(At(TimeSpan.FromMinutes(10.1)))).Expect(HttpStatusCode.NotFound, "not_found");
@@ -193,7 +191,7 @@ public sealed class GetMediaFileTests(Service service) : MediaTest(service)
         Assert.Equal(Private, reply.Header("Cache-Control"));
         (await owner.GetAsync($"/media/{id}-large")).Expect(HttpStatusCode.NotFound, "not_found");
         // A right signature says who asks, and no more.
-        var signed = urls.Of(id, "large", isPublic: false, new Viewer(other.Id, 0));
+        var signed = urls.Sign($"/media/{id}-large", new Viewer(other.Id, 0))!;
         (await Anonymous.GetAsync(signed)).Expect(HttpStatusCode.NotFound, "not_found");
     }
 
