@@ -87,6 +87,8 @@ public static partial class RunningSetup
         await using var postgres = await app.StartDatabaseAsync(shared: false, app.Lifetime.ApplicationStopping);
         await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
+        // Else what starting left behind stays until requests have allocated as much as would set off a collection.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         LogStarted(
             app.Logger,
             string.Join(' ', app.Urls),
