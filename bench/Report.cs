@@ -141,13 +141,14 @@ internal static class Report
     private static string Plot(Run run)
     {
         const int left = 210,
-            whole = 360, // as long as the limit
+            whole = 180, // as long as the limit
             step = 22,
             top = 46;
+        const double most = 2.6;
         var bottom = top + (run.Rows.Length * step);
         var svg = new StringBuilder();
         Line(
-            $"""<svg xmlns="http://www.w3.org/2000/svg" width="900" height="{bottom + 24}" font-family="sans-serif" font-size="12">"""
+            $"""<svg xmlns="http://www.w3.org/2000/svg" width="980" height="{bottom + 24}" font-family="sans-serif" font-size="12">"""
         );
         Line("""<rect width="100%" height="100%" fill="#fff"/>""");
         Line(
@@ -156,7 +157,7 @@ internal static class Report
         foreach (var (row, i) in run.Rows.Select((row, i) => (row, i)))
         {
             var y = top + (i * step);
-            var length = Math.Min(row.OfLimit, 1.15) * whole;
+            var length = Math.Min(row.OfLimit, most) * whole;
             Line(
                 $"""<text x="{left - 8}" y="{y + 14}" text-anchor="end">{row.Name} ({row.Posts / 1000}k posts)</text>"""
             );
@@ -165,7 +166,7 @@ internal static class Report
             );
             Line($"""<text x="{left + 6}" y="{y + 14}" fill="#fff">{row.OfLimit:0.00}</text>""");
             Line(
-                $"""<text x="{left + (whole * 1.15) + 10:0}" y="{y + 14}">{row.Service.PerSecond:N0}/s, p99 {row.Service.P99:0.0} ms (limit {row.Limit.P99:0.0})</text>"""
+                $"""<text x="{left + (whole * most) + 10:0}" y="{y + 14}">{row.Service.PerSecond:N0}/s, p99 {row.Service.P99:0.0} ms (limit {row.Limit.P99:0.0})</text>"""
             );
         }
         foreach (var (share, label) in new[] { (0.9, "0.9"), (1.0, "the limit") })

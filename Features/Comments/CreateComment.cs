@@ -75,7 +75,9 @@ internal static class CreateComment
                     key.Key,
                     key.RequestHash,
                 };
-                return await db.FirstAsync<CommentRow>(Sql, args, cancel) is { } row ? Show(row) : new Missing();
+                return await db.WriteSharedAsync<CommentRow>(Sql, args, id.Value, cancel) is { } row
+                    ? Show(row)
+                    : new Missing();
             },
             async made =>
                 await db.FirstAsync<CommentRow>(GetComment.Sql, new { id = made, viewer = viewer.Id }, cancel)

@@ -35,7 +35,7 @@ internal static class LikePost
         NpgsqlDataSource db,
         CancellationToken cancel
     ) =>
-        await db.FirstAsync<Liked>(Sql, new { id = id.Value, viewer = viewer.Id }, cancel) is { } liked
+        await db.WriteSharedAsync<Liked>(Sql, new { id = id.Value, viewer = viewer.Id }, id.Value, cancel) is { } liked
             ? new Answer<Liked>(liked)
             : new Missing();
 }

@@ -69,7 +69,7 @@ internal static class SearchPosts
             afterId,
             take = paging.Take,
         };
-        var rows = await db.MayLag(viewer).ListAsync<PostRow, Ranked>(Sql, args, "score", cancel);
+        var rows = await db.MayLag(viewer).ListSharedAsync<PostRow, Ranked>(Sql, args, "score", cancel);
         return paging.Page(
             rows,
             row => row.Item1.ToView(viewer, urls),

@@ -113,9 +113,47 @@ public static class Sql
         string sql,
         object args,
         CancellationToken cancel
-    ) => SharedReads<T>.Of(db, sql).ReadAsync(args, cancel);
+    ) => db.ListSharedAsync(sql, args, static (rows, statement) => statement.ReaderOf<T>(rows), cancel);
 
-    /// <summary>As FirstAsync, of the rows of <see cref="ListSharedAsync"/>.</summary>
+    /// <summary>As the other, of rows that are cut in two at a column.</summary>
+    public static Task<List<(TFirst, TSecond)>> ListSharedAsync<TFirst, TSecond>(
+        this NpgsqlDataSource db,
+        string sql,
+        object args,
+        string splitOn,
+        CancellationToken cancel
+    ) => db.ListSharedAsync(sql, args, (rows, statement) => statement.ReaderOf<TFirst, TSecond>(rows, splitOn), cancel);
+
+    private static Task<List<T>> ListSharedAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object args,
+        Func<NpgsqlDataReader, Statement, Func<DbDataReader, T>> readerOf,
+        CancellationToken cancel
+    ) =>
+        SharedTrips<List<T>>
+            .Of(
+                db,
+                sql,
+                (db, sql) =>
+                {
+                    var share = Statement.ShareOf(sql);
+                    return new(
+                        (args, deadline, cancel) =>
+                            db.RunAsync(
+                                sql,
+                                args,
+                                deadline,
+                                (rows, statement, cancel) => AllAsync(rows, readerOf(rows, statement), cancel),
+                                cancel
+                            ),
+                        (args, _, deadline) => db.ListEachAsync(share, args, readerOf, deadline)
+                    );
+                }
+            )
+            .AskAsync(args, cancel);
+
+    /// <summary>As FirstAsync, of the rows of ListSharedAsync.</summary>
     public static async Task<T?> FirstSharedAsync<T>(
         this NpgsqlDataSource db,
         string sql,
@@ -123,11 +161,36 @@ public static class Sql
         CancellationToken cancel
     ) => await db.ListSharedAsync<T>(sql, args, cancel) is [var first, ..] ? first : default;
 
+    /// <summary>
+    /// As FirstAsync, for a statement that writes: what is written at the same time shares a round trip and a transaction, so that the disk is waited for
+    /// once. Where one of it fails, all of it is written one by one.
+    /// </summary>
+    /// <param name="place">The id of what the statement locks first, so that two that share lock in the same order.</param>
+    public static Task<T?> WriteSharedAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        object args,
+        long place,
+        CancellationToken cancel
+    ) =>
+        SharedTrips<T?>
+            .Of(
+                db,
+                sql,
+                static (db, sql) =>
+                    new(
+                        (args, deadline, cancel) => db.FirstAsync<T>(sql, args, cancel, deadline),
+                        (args, places, deadline) => db.FirstOfEachAsync<T>(sql, new(args, places), deadline)
+                    )
+            )
+            .AskAsync(args, cancel, place);
+
     /// <summary>The rows of a <see cref="Statement.ShareOf"/>, for each of those that it is asked for.</summary>
-    internal static Task<List<T>[]> ListEachAsync<T>(
+    private static Task<List<T>[]> ListEachAsync<T>(
         this NpgsqlDataSource db,
         string share,
         object[] args,
+        Func<NpgsqlDataReader, Statement, Func<DbDataReader, T>> readerOf,
         TimeSpan deadline
     ) =>
         db.RunAsync(
@@ -137,10 +200,35 @@ public static class Sql
             async (rows, statement, cancel) =>
             {
                 var all = Array.ConvertAll(args, _ => new List<T>());
-                var (read, number) = (statement.ReaderOf<T>(rows), rows.FieldCount - 1);
+                var (read, number) = (readerOf(rows, statement), rows.FieldCount - 1);
                 while (await rows.ReadAsync(cancel))
                     all[rows.GetInt64(number) - 1].Add(read(rows));
                 return all;
+            },
+            CancellationToken.None
+        );
+
+    /// <summary>The first row of a statement for each of several, in one transaction.</summary>
+    private static Task<T?[]> FirstOfEachAsync<T>(
+        this NpgsqlDataSource db,
+        string sql,
+        Transaction args,
+        TimeSpan deadline
+    ) =>
+        db.RunAsync(
+            sql,
+            args,
+            deadline,
+            async (rows, statement, cancel) =>
+            {
+                for (var i = 0; i < Statement.Preparations; i++)
+                    await rows.NextResultAsync(cancel);
+                var firsts = new T?[args.Args.Length];
+                for (var i = 0; i < firsts.Length; i++, await rows.NextResultAsync(cancel))
+                    if (await rows.ReadAsync(cancel))
+                        firsts[i] = statement.ReaderOf<T>(rows)(rows);
+                // Nothing more comes: it is committed.
+                return firsts;
             },
             CancellationToken.None
         );
@@ -245,9 +333,10 @@ public static class Sql
                     var (backend, start) = (connection.ProcessID, Stopwatch.GetTimestamp());
                     try
                     {
-                        await using var command = statement.With(connection, args, Seconds(deadline));
                         T result;
-                        await using (var rows = await command.ExecuteReaderAsync(timer.Token))
+                        await using (
+                            var rows = await statement.AskAsync(connection, args, Seconds(deadline), timer.Token)
+                        )
                             result = await read(rows, statement, timer.Token);
                         // A commit that waits for a standby and is cancelled counts as done here, and may be nowhere else.
                         return timer.IsCancellationRequested && !cancel.IsCancellationRequested

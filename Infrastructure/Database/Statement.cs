@@ -18,6 +18,15 @@ internal sealed partial class Statement
     /// <summary>By which text it is and not by what it says, which costs nothing: texts are constants.</summary>
     private static readonly ConditionalWeakTable<string, Statement> All = [];
 
+    // What somebody else keeps locked must not keep all of the others waiting.
+    private const string Hurry = "select set_config('lock_timeout', '100ms', true)";
+
+    // Two transactions on one post, each with what the other wants next, would wait for each other.
+    private const string Queue = "select pg_advisory_xact_lock(place) from unnest(@places::bigint[]) place";
+
+    /// <summary>So many results of a <see cref="Transaction"/> come before those of its parts.</summary>
+    public const int Preparations = 2;
+
     private readonly string _text;
     private readonly List<string> _names = [];
     private readonly bool _isNumbered;
@@ -69,21 +78,53 @@ internal sealed partial class Statement
     /// <summary>What <see cref="ShareOf"/> was given for this; itself, where it was not made by that.</summary>
     public static string OriginOf(string sql) => Shared.TryGetValue(sql, out var origin) ? origin : sql;
 
-    /// <param name="args">An object with a property for each parameter; of a shared statement an array of such.</param>
+    /// <param name="args">
+    /// An object with a property for each parameter; an array of such for what <see cref="ShareOf"/> made; or a <see cref="Transaction"/>.
+    /// </param>
     /// <param name="timeout">In seconds.</param>
-    public NpgsqlCommand With(NpgsqlConnection connection, object? args, int? timeout)
+    public Task<NpgsqlDataReader> AskAsync(
+        NpgsqlConnection connection,
+        object? args,
+        int? timeout,
+        CancellationToken cancel
+    )
     {
+        if (args is Transaction transaction)
+            return AskAsync(connection, transaction, timeout, cancel);
         var command = new NpgsqlCommand(_text, connection);
         if (timeout is { } seconds)
             command.CommandTimeout = seconds;
         if (args is not null)
-            _fillers.GetOrAdd(
-                args is object[] { Length: > 0 } several ? several[0].GetType() : args.GetType(),
-                static (type, statement) => statement.MakeFiller(type),
-                this
-            )(command.Parameters, args);
-        return command;
+            Fill(command.Parameters, args);
+        return command.ExecuteReaderAsync(cancel);
     }
+
+    private Task<NpgsqlDataReader> AskAsync(
+        NpgsqlConnection connection,
+        Transaction transaction,
+        int? timeout,
+        CancellationToken cancel
+    )
+    {
+        var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Hurry), new(Of(Queue)._text) } };
+        if (timeout is { } seconds)
+            batch.Timeout = seconds;
+        batch.BatchCommands[1].Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = transaction.Places });
+        foreach (var args in transaction.Args)
+        {
+            var part = new NpgsqlBatchCommand(_text);
+            Fill(part.Parameters, args);
+            batch.BatchCommands.Add(part);
+        }
+        return batch.ExecuteReaderAsync(cancel);
+    }
+
+    private void Fill(NpgsqlParameterCollection parameters, object args) =>
+        _fillers.GetOrAdd(
+            args is object[] several ? several[0].GetType() : args.GetType(),
+            static (type, statement) => statement.MakeFiller(type),
+            this
+        )(parameters, args);
 
     /// <summary>How a row is read, which is known from the first one on.</summary>
     public Func<DbDataReader, T> ReaderOf<T>(DbDataReader rows) =>
@@ -104,12 +145,12 @@ internal sealed partial class Statement
                 typeof((TFirst, TSecond)),
                 static (_, given) =>
                 {
-                    var cut = Cut(given.rows, given.splitOn, given.rows.FieldCount);
+                    var cut = Cut(given.rows, given.splitOn, given.width);
                     var first = Part<TFirst>(given.rows, 0, cut);
-                    var second = Part<TSecond>(given.rows, cut, given.rows.FieldCount);
+                    var second = Part<TSecond>(given.rows, cut, given.width);
                     return (DbDataReader row) => (first(row), second(row));
                 },
-                (rows, splitOn)
+                (rows, splitOn, width: WidthOf(rows))
             );
 
     /// <summary>As <see cref="ReaderOf{T}"/>, of a row that is cut in three.</summary>
@@ -207,3 +248,8 @@ internal sealed partial class Statement
     [GeneratedRegex(@"(?<![\w@'])@(?<name>[A-Za-z]\w*)")]
     private static partial Regex Parameter();
 }
+
+/// <summary>One statement for several, as one transaction: all of it is done, or nothing.</summary>
+/// <param name="Args">For each an object with a property for each parameter.</param>
+/// <param name="Places">Of what each locks first, in ascending order.</param>
+internal sealed record Transaction(object[] Args, long[] Places);

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using Dapper;
 using InstaSlice.Tests.Support;
+using Npgsql;
 
 namespace InstaSlice.Tests.Running;
 
@@ -65,6 +67,48 @@ public sealed class DatabaseAwayTests(PostgresServer postgres) : ProcessTest(pos
                 replies.Add(reply);
                 if (reply.Status is HttpStatusCode.Created)
                     acknowledged.Add(reply.Id);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task What_may_have_been_written_when_the_connection_broke_is_not_written_again()
+    {
+        await using var proxy = DatabaseProxy.To(Database);
+        var process = await StartAsync(("ConnectionStrings__Postgres", proxy.ConnectionString + ";Pooling=true"));
+        var nina = await process.SignUpAsync("nina");
+        var post = await PostAsync(nina);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var (number, acknowledged) = (0, new ConcurrentBag<string>());
+
+        var load = Enumerable.Range(0, 48).Select(_ => LoadAsync()).ToArray();
+        for (var i = 0; i < 20; i++)
+        {
+            await Task.Delay(150, Cancel);
+            proxy.Refuse();
+            await Task.Delay(10, Cancel);
+            proxy.Mend();
+        }
+        await stop.CancelAsync();
+        await Task.WhenAll(load);
+
+        await using var connection = new NpgsqlConnection(Database);
+        var kept = (await connection.QueryAsync<string>("select text from comments")).ToList();
+        Assert.Equal(kept.Count, kept.Distinct().Count());
+        Assert.True(acknowledged.Count > 100);
+        Assert.Empty(acknowledged.Except(kept));
+        await Counters.AssertExactAsync(Database);
+
+        async Task LoadAsync()
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var text = $"Number {Interlocked.Increment(ref number)}";
+                var reply = await nina.PostAsync($"/v1/posts/{post}/comments", new { text });
+                if (reply.Status is HttpStatusCode.Created)
+                    acknowledged.Add(text);
+                else
+                    reply.Expect(HttpStatusCode.ServiceUnavailable, "unavailable");
             }
         }
     }

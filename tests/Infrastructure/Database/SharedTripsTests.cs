@@ -10,7 +10,7 @@ namespace InstaSlice.Tests.Infrastructure.Database;
 /// Requests that wait at the same time share round trips, and nobody can tell by the answer. They wait here because a table is locked until
 /// all have come.
 /// </summary>
-public sealed class SharedReadsTests(Service service) : ServiceTest(service)
+public sealed class SharedTripsTests(Service service) : ServiceTest(service)
 {
     private const string Waiters =
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
@@ -128,6 +128,122 @@ public sealed class SharedReadsTests(Service service) : ServiceTest(service)
 
         Assert.All(answers, answer => answer.Expect(HttpStatusCode.OK));
         Assert.All(hasty, task => Assert.True(task.IsCanceled || task.IsFaulted || task.IsCompletedSuccessfully));
+    }
+
+    [Fact]
+    public async Task What_many_write_at_once_is_written_for_each_and_counted_in_fewer_transactions()
+    {
+        var author = await SignUpAsync("author");
+        string[] posts = [await Builders.PostAsync(Service, author), await Builders.PostAsync(Service, author)];
+        var crowd = await CrowdAsync(40);
+
+        var likes = await Task.WhenAll(
+            from post in posts
+            from viewer in crowd
+            select viewer.PutAsync($"/v1/posts/{post}/like")
+        );
+        var comments = await Task.WhenAll(
+            from post in posts
+            from viewer in crowd
+            select viewer.PostAsync($"/v1/posts/{post}/comments", new { text = viewer.Username })
+        );
+
+        // Each sees the count that he made it.
+        var counts = Enumerable.Range(1, crowd.Length);
+        Assert.Equal(counts, likes[..40].Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order());
+        Assert.Equal(counts, likes[40..].Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order());
+        Assert.Equal(
+            [.. crowd.Select(viewer => viewer.Username), .. crowd.Select(viewer => viewer.Username)],
+            comments.Select(comment => (string?)comment.Expect(HttpStatusCode.Created)["author"]!["username"])
+        );
+        foreach (var post in posts)
+        {
+            var seen = await author.GetAsync($"/v1/posts/{post}");
+            Assert.Equal((40, 40), ((int)seen["likeCount"]!, (int)seen["commentCount"]!));
+        }
+        Assert.InRange(await TransactionsAsync("post_likes"), 1, likes.Length - 1);
+        Assert.InRange(await TransactionsAsync("comments"), 1, comments.Length - 1);
+
+        // As many take theirs back as like it again at the same time.
+        await Task.WhenAll(
+            from round in Enumerable.Range(0, 5)
+            from viewer in crowd
+            select round % 2 == 0
+                ? viewer.DeleteAsync($"/v1/posts/{posts[0]}/like")
+                : viewer.PutAsync($"/v1/posts/{posts[0]}/like")
+        );
+        Assert.Equal(
+            await Service.QueryAsync<long>($"select count(*) from post_likes where post_id = {posts[0]}"),
+            (int)(await author.GetAsync($"/v1/posts/{posts[0]}"))["likeCount"]!
+        );
+
+        async Task<long> TransactionsAsync(string table) =>
+            await Service.QueryAsync<long>($"select count(distinct xmin::text) from {table}");
+    }
+
+    [Fact]
+    public async Task What_cannot_be_written_keeps_nothing_else_from_being_written()
+    {
+        var (author, hermit) = (await SignUpAsync("author"), await SignUpAsync("hermit"));
+        var (post, hidden) = (await Builders.PostAsync(Service, author), await Builders.PostAsync(Service, hermit));
+        (await hermit.PatchAsync("/v1/profiles/me", new { isPrivate = true })).Expect(HttpStatusCode.OK);
+        var crowd = await CrowdAsync(40);
+
+        var answers = await Task.WhenAll(
+            from time in Enumerable.Range(0, 2)
+            from viewer in crowd
+            select viewer.PostAsync(
+                $"/v1/posts/{(viewer.Id % 4 == 0 ? hidden : post)}/comments",
+                new { text = "Once" },
+                ("Idempotency-Key", "the same")
+            )
+        );
+
+        for (var i = 0; i < crowd.Length; i++)
+        {
+            var (one, other) = (answers[i], answers[crowd.Length + i]);
+            if (crowd[i].Id % 4 == 0)
+            {
+                one.Expect(HttpStatusCode.NotFound);
+                other.Expect(HttpStatusCode.NotFound);
+            }
+            else
+            {
+                Assert.Equal(one.Expect(HttpStatusCode.Created).Id, other.Expect(HttpStatusCode.Created).Id);
+            }
+        }
+        var made = crowd.Count(viewer => viewer.Id % 4 != 0);
+        Assert.Equal(made, await Service.QueryAsync<long>("select count(*) from comments"));
+        Assert.Equal(made, (int)(await author.GetAsync($"/v1/posts/{post}"))["commentCount"]!);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_row_keeps_nobody_from_another()
+    {
+        var author = await SignUpAsync("author");
+        var (held, free) = (await Builders.PostAsync(Service, author), await Builders.PostAsync(Service, author));
+        var crowd = await CrowdAsync(20);
+
+        await using var connection = new NpgsqlConnection(Service.ConnectionString);
+        await connection.OpenAsync(Cancel);
+        await using var transaction = await connection.BeginTransactionAsync(Cancel);
+        await Dapper.SqlMapper.ExecuteAsync(connection, $"select from post_counters where post_id = {held} for update");
+        // Fewer than one statement may have connections.
+        var waiting = crowd[..8].Select(viewer => viewer.PutAsync($"/v1/posts/{held}/like")).ToArray();
+        var passing = await Task.WhenAll(crowd.Select(viewer => viewer.PutAsync($"/v1/posts/{free}/like")));
+        await transaction.CommitAsync(Cancel);
+
+        Assert.All(passing, answer => answer.Expect(HttpStatusCode.OK));
+        Assert.All(await Task.WhenAll(waiting), answer => answer.Expect(HttpStatusCode.OK));
+        Assert.Equal(8, (int)(await author.GetAsync($"/v1/posts/{held}"))["likeCount"]!);
+    }
+
+    private async Task<Client[]> CrowdAsync(int size)
+    {
+        var crowd = new Client[size];
+        for (var i = 0; i < size; i++)
+            crowd[i] = await SignUpAsync($"viewer{i}");
+        return crowd;
     }
 
     /// <summary>Status and body; links are signed until a time that may have gone on.</summary>

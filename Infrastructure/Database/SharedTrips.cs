@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using InstaSlice.Infrastructure.Http;
+using Npgsql;
+
+namespace InstaSlice.Infrastructure.Database;
+
+/// <summary>
+/// One statement that many requests ask at once. As many as there are cores are asked as they come; who comes while those are under way
+/// shares the next round trip with others who wait. Nobody waits for a time to pass, and who is alone shares with nobody.
+/// </summary>
+/// <param name="askAlone">Answers one, within a time if there is one.</param>
+/// <param name="askTogether">Answers several, who stand in the order of their places, in one round trip; or none of them.</param>
+internal sealed class SharedTrips<T>(
+    Func<object, TimeSpan?, CancellationToken, Task<T>> askAlone,
+    Func<object[], long[], TimeSpan, Task<T[]>> askTogether
+)
+{
+    /// <summary>So many share one round trip at most: who is first waits for the last.</summary>
+    private const int MaximumSize = 32;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+
+    private static readonly int MaximumRunning = Math.Max(2, Environment.ProcessorCount);
+
+    private static readonly ConditionalWeakTable<
+        NpgsqlDataSource,
+        ConditionalWeakTable<string, SharedTrips<T>>
+    > Known = [];
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Request> _waiting = new();
+    private int _running;
+
+    /// <param name="make">Called when the statement is first asked.</param>
+    public static SharedTrips<T> Of(
+        NpgsqlDataSource db,
+        string sql,
+        Func<NpgsqlDataSource, string, SharedTrips<T>> make
+    )
+    {
+        var statements = Known.GetValue(db, static _ => []);
+        return statements.TryGetValue(sql, out var known) ? known : statements.GetValue(sql, sql => make(db, sql));
+    }
+
+    /// <param name="place">Where this is to stand among those with which it is asked: what several lock, they are to lock in one order.</param>
+    public Task<T> AskAsync(object args, CancellationToken cancel, long place = 0)
+    {
+        Request request;
+        lock (_lock)
+        {
+            if (_running < MaximumRunning)
+            {
+                _running++;
+                return AskAloneAsync(args, cancel);
+            }
+            request = new Request(args, place);
+            _waiting.Enqueue(request);
+        }
+        return request.Answer.Task;
+    }
+
+    private async Task<T> AskAloneAsync(object args, CancellationToken cancel)
+    {
+        var answer = askAlone(args, null, cancel);
+        await RunAsync(answer);
+        return await answer;
+    }
+
+    /// <summary>Lets others go on when this trip has ended, or takes long, as one that waits for a row does.</summary>
+    private async Task RunAsync(Task trip)
+    {
+        try
+        {
+            await trip.WaitAsync(Patience);
+        }
+        catch (Exception)
+        {
+            // Is for whoever awaits the trip itself.
+        }
+        finally
+        {
+            GoOn();
+        }
+    }
+
+    private void GoOn()
+    {
+        Request[] requests;
+        lock (_lock)
+        {
+            if (_waiting.Count == 0)
+            {
+                _running--;
+                return;
+            }
+            // Each of those that run takes the same part of who waits: else one would be long, and the others find nobody.
+            var share = (_waiting.Count + MaximumRunning - 1) / MaximumRunning;
+            requests = new Request[Math.Min(share, MaximumSize)];
+            for (var i = 0; i < requests.Length; i++)
+                requests[i] = _waiting.Dequeue();
+        }
+        // What is asked for many belongs to none of them: not to its trace, and not to its log.
+        ThreadPool.UnsafeQueueUserWorkItem(requests => _ = AnswerAsync(requests), requests, preferLocal: false);
+    }
+
+    private async Task AnswerAsync(Request[] requests)
+    {
+        var trip = requests.Length > 1 ? AnswerTogetherAsync(requests) : AnswerAloneAsync(requests[0]);
+        await RunAsync(trip);
+        try
+        {
+            await trip;
+        }
+        catch (Exception e) when (IsUndone(e))
+        {
+            // Most often it is one of them that cannot be answered, or has to wait: the others are, if there is time left.
+            await Task.WhenAll(requests.Select(AnswerAloneAsync));
+        }
+        catch (Exception e)
+        {
+            foreach (var request in requests)
+                request.Answer.TrySetException(e);
+        }
+    }
+
+    /// <summary>PostgreSQL has said so. When a connection breaks or the time is over, it may be done, and must not be done again.</summary>
+    private static bool IsUndone(Exception e) =>
+        e
+            is PostgresException
+                or { InnerException: PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } };
+
+    private async Task AnswerTogetherAsync(Request[] requests)
+    {
+        var left = requests[0].Left; // who came first
+        Array.Sort(requests, static (one, other) => one.Place.CompareTo(other.Place));
+        var answers = await askTogether(
+            Array.ConvertAll(requests, static request => request.Args),
+            Array.ConvertAll(requests, static request => request.Place),
+            left
+        );
+        for (var i = 0; i < requests.Length; i++)
+            requests[i].Answer.TrySetResult(answers[i]);
+    }
+
+    private async Task AnswerAloneAsync(Request request)
+    {
+        try
+        {
+            request.Answer.TrySetResult(await askAlone(request.Args, request.Left, CancellationToken.None));
+        }
+        catch (Exception e)
+        {
+            request.Answer.TrySetException(e);
+        }
+    }
+
+    private sealed record Request(object Args, long Place)
+    {
+        private readonly long _start = Stopwatch.GetTimestamp();
+
+        /// <summary>Goes on elsewhere: whoever answers many has more to do than what each makes of his answer.</summary>
+        public TaskCompletionSource<T> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TimeSpan Left =>
+            Sql.Deadline - Stopwatch.GetElapsedTime(_start) is var left && left > TimeSpan.Zero
+                ? left
+                : throw new UnavailableException("The database did not answer those before it in time.");
+    }
+}
