@@ -28,7 +28,7 @@ public sealed class SqlTests(PostgresServer postgres) : IAsyncLifetime
         Assert.True(Statements.All.Count >= AtLeast, $"Only {Statements.All.Count} statements were found.");
 
         var failures = new List<string>();
-        foreach (var (name, sql) in Statements.All)
+        foreach (var (name, sql) in Statements.All.Concat(Statements.Shared))
             if (await WhyNotAsync(sql) is { } why)
                 failures.Add($"{name}: {why}");
 

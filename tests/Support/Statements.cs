@@ -35,7 +35,7 @@ internal static partial class Statements
     /// <summary>What is asked for many requests at once is a statement of its own, made of the slice's.</summary>
     public static readonly Dictionary<string, string> Shared = Directory
         .EnumerateFiles(Path.Combine(Checkout.Root, "Features"), "*.cs", SearchOption.AllDirectories)
-        .Where(file => File.ReadAllText(file).Contains("SharedAsync<", StringComparison.Ordinal))
+        .Where(file => Shares().IsMatch(File.ReadAllText(file)))
         .Select(file => Path.GetFileNameWithoutExtension(file) + ".Sql")
         .ToDictionary(name => name + ", shared", name => Statement.ShareOf(All[name]));
 
@@ -68,6 +68,9 @@ internal static partial class Statements
             return ((string[])field.GetValue(null)!).Select((text, i) => KeyValuePair.Create($"{name}[{i}]", text));
         return [];
     }
+
+    [GeneratedRegex("(?:List|First)SharedAsync<")]
+    private static partial Regex Shares();
 
     [GeneratedRegex(
         @"\A\s*(with|select|insert into|update|delete from)\s",
