@@ -114,6 +114,9 @@ internal sealed partial record Load(
     /// <summary>More would only wait for each other: half of the cores hash passwords.</summary>
     public int Clients => Name == "login" ? Environment.ProcessorCount : ManyClients;
 
+    /// <summary>How many rounds' time each round of it gets: one takes a third of a second, so there would be too few to tell.</summary>
+    public int Lengthening => Name == "login" ? 4 : 1;
+
     public bool IsRead => Methods is ["GET"];
 
     /// <summary>A script for wrk, good for as long as a token is; it makes all requests before the first is sent.</summary>
