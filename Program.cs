@@ -27,7 +27,8 @@ if (args is ["logs", .. var files])
     return LogsCommand.Run(files);
 
 // Without this, every directory below the current one is watched for a changed appsettings.json: all of the media, or all of /.
-var builder = WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
+var builder = WebApplication.CreateSlimBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
+builder.WebHost.UseKestrelHttpsConfiguration();
 builder.AddRunning();
 builder.AddProcesses();
 builder.AddLogging();

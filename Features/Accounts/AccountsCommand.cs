@@ -11,10 +11,10 @@ public static class AccountsCommand
 {
     // Of two statements in one transaction this is the second: the first waits for logins under way, and only what begins after that
     // sees the sessions that they opened.
-    private const string EndSessions = $"""
+    private const string EndSessions = """
         ended as (
             update sessions s set ended_at = now() from account where s.profile_id = account.id and s.ended_at is null returning s.id)
-        select account.id, (select count(*) from ended) as sessions, pg_notify('{EndedSessions.Channel}', '')::text as told from account
+        select account.id, (select count(*) from ended) as sessions from account
         """;
 
     private const string Reset = $"""

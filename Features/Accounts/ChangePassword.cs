@@ -16,7 +16,7 @@ internal static class ChangePassword
 {
     // Held against the hash that was looked at: of two changes at once, the second has the wrong current password. Two statements in one
     // transaction: the first waits for logins under way, and only what begins after that sees the sessions that they opened.
-    private const string Sql = $"""
+    private const string Sql = """
         update credentials set password_hash = @newHash, changed_at = now()
         where profile_id = @viewer and password_hash = @oldHash;
         with changed as (select profile_id from credentials where profile_id = @viewer and password_hash = @newHash),
@@ -24,7 +24,7 @@ internal static class ChangePassword
             update sessions s set ended_at = now() from changed
             where s.profile_id = changed.profile_id and s.id <> @sessionId and s.ended_at is null
             returning s.id)
-        select coalesce(ended.id, 0) as id, pg_notify('{EndedSessions.Channel}', '')::text as told from changed left join ended on true
+        select coalesce(ended.id, 0) as id from changed left join ended on true
         """;
 
     /// <summary>Changes one's password; every other session ends.</summary>

@@ -13,13 +13,13 @@ public sealed record DeleteAccountRequest([property: JsonConverter(typeof(Passwo
 internal static class DeleteAccount
 {
     // Two statements in one transaction: the first waits for logins under way, and only what begins after that sees their sessions.
-    private const string Sql = $"""
+    private const string Sql = """
         update profiles set deleted_at = now(), version = version + 1 where id = @viewer and deleted_at is null;
         with marked as (select id from profiles where id = @viewer and deleted_at is not null),
         secret as (delete from credentials c using marked where c.profile_id = marked.id),
         ended as (
             update sessions s set ended_at = now() from marked where s.profile_id = marked.id and s.ended_at is null returning s.id)
-        select coalesce(ended.id, 0) as id, pg_notify('{EndedSessions.Channel}', '')::text as told from marked left join ended on true
+        select coalesce(ended.id, 0) as id from marked left join ended on true
         """;
 
     /// <summary>All of the tags on its posts are counted down in this one statement, by a trigger.</summary>

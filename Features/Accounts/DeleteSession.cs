@@ -8,12 +8,10 @@ namespace InstaSlice.Features.Accounts;
 
 internal static class DeleteSession
 {
-    private const string Sql = $"""
-        with ended as (
-            update sessions set ended_at = now()
-            where id = @id and profile_id = @viewer and ended_at is null and expires_at > now()
-            returning id)
-        select id, pg_notify('{EndedSessions.Channel}', '')::text as told from ended
+    private const string Sql = """
+        update sessions set ended_at = now()
+        where id = @id and profile_id = @viewer and ended_at is null and expires_at > now()
+        returning id
         """;
 
     /// <summary>Ends one of one's sessions; its access tokens stop working within a second.</summary>

@@ -31,8 +31,7 @@ internal static class RefreshSession
               and author.id = s.profile_id and {AuthorView.IsThere}
             returning s.id, s.profile_id, s.ended_at),
         page as (select p.* from profiles p join rotated on rotated.profile_id = p.id)
-        select rotated.ended_at is not null as ended,
-            case when rotated.ended_at is not null then pg_notify('{EndedSessions.Channel}', '')::text end as told, shown.*
+        select rotated.ended_at is not null as ended, shown.*
         from rotated, ({ProfileView.SelectOwn}) shown
         """;
 
@@ -66,7 +65,7 @@ internal static class RefreshSession
         return new BadRefreshToken();
     }
 
-    private sealed record Outcome(bool Ended, string? Told);
+    private sealed record Outcome(bool Ended);
 }
 
 /// <summary>401: not one of ours, too old, of a session that has ended, or used before.</summary>

@@ -7,9 +7,9 @@ using Npgsql;
 namespace InstaSlice.Features.Notifications;
 
 /// <summary>
-/// The clients that listen to this instance. One connection waits for all of them: when it is told that there are notifications, and
-/// twice a second in any case, one statement asks for the newest number of each one's inbox. A client that is behind reads then by
-/// itself what it lacks; nothing is queued for it, so one that is slow costs no memory.
+/// The clients that listen to this instance. While there are any, one connection waits for all of them: when it is told that there are
+/// notifications, and twice a second in any case, one statement asks for the newest number of each one's inbox. A client that is behind
+/// reads then by itself what it lacks; nothing is queued for it, so one that is slow costs no memory.
 /// </summary>
 public sealed partial class EventStreams(
     NpgsqlDataSource db,
@@ -27,6 +27,7 @@ public sealed partial class EventStreams(
 
     private readonly ConcurrentDictionary<Listener, long> _listeners = new();
     private readonly Lock _opening = new();
+    private readonly SemaphoreSlim _opened = new(0);
 
     /// <summary>How many of them read at once: a burst leaves connections for requests.</summary>
     internal SemaphoreSlim Readers { get; } = new(4);
@@ -43,6 +44,8 @@ public sealed partial class EventStreams(
                 return null;
             var listener = new Listener(this, viewer, latest);
             _listeners[listener] = viewer.Id;
+            if (_opened.CurrentCount == 0)
+                _opened.Release();
             if (draining.Begun.IsCancellationRequested)
                 listener.Close();
             return listener;
@@ -57,16 +60,19 @@ public sealed partial class EventStreams(
         {
             try
             {
+                while (_listeners.IsEmpty)
+                    await _opened.WaitAsync(stoppingToken);
                 await using var connection = await db.OpenConnectionAsync(stoppingToken);
-                await using (var listen = new NpgsqlCommand("listen " + FoldNotifications.Channel, connection))
-                    await listen.ExecuteNonQueryAsync(stoppingToken);
-                while (true)
+                await ExecuteAsync(connection, "listen " + FoldNotifications.Channel, stoppingToken);
+                while (!_listeners.IsEmpty)
                 {
                     CloseEnded();
                     await TellAsync(connection, stoppingToken);
                     wasAway = false;
                     await connection.WaitAsync(Interval, stoppingToken);
                 }
+                // The next to be given this connection wants to hear of nothing.
+                await ExecuteAsync(connection, "unlisten *", stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -83,10 +89,14 @@ public sealed partial class EventStreams(
         }
     }
 
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
     private async Task TellAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
-        if (_listeners.IsEmpty)
-            return;
         var listeners = _listeners.ToArray().ToLookup(pair => pair.Value, pair => pair.Key);
         await using var command = new NpgsqlCommand(Latest, connection)
         {

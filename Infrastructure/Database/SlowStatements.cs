@@ -24,10 +24,12 @@ internal sealed partial class SlowStatements(IConfiguration configuration, ILogg
     public void Watch(NpgsqlDataSource db) => Watched.Add(db, this);
 
     /// <param name="start">When the statement was sent, by <see cref="Stopwatch"/>.</param>
-    public static void Look(NpgsqlDataSource db, string sql, int backend, long start)
+    /// <param name="deadline">Of one that was given so many times longer than others is that much more expected.</param>
+    public static void Look(NpgsqlDataSource db, string sql, int backend, long start, TimeSpan? deadline)
     {
         var took = Stopwatch.GetElapsedTime(start);
-        if (Watched.TryGetValue(db, out var slow) && took >= slow._after)
+        var patience = Math.Max(1, (deadline ?? Sql.Deadline) / Sql.Deadline);
+        if (Watched.TryGetValue(db, out var slow) && took >= slow._after * patience)
             slow.LogSlow(NameOf(sql), took.TotalMilliseconds, backend);
     }
 

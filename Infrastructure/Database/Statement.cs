@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using System.Linq.Expressions;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
@@ -31,7 +30,7 @@ internal sealed partial class Statement
     private readonly List<string> _names = [];
     private readonly bool _isNumbered;
     private readonly bool _isShared;
-    private readonly ConcurrentDictionary<Type, Action<NpgsqlParameterCollection, object>> _fillers = new();
+    private readonly ConcurrentDictionary<Type, Action<NpgsqlParameterCollection, object>[]> _adders = new();
     private readonly ConcurrentDictionary<Type, Delegate> _readers = new();
 
     /// <summary>What <see cref="ShareOf"/> made, and of what.</summary>
@@ -119,12 +118,16 @@ internal sealed partial class Statement
         return batch.ExecuteReaderAsync(cancel);
     }
 
-    private void Fill(NpgsqlParameterCollection parameters, object args) =>
-        _fillers.GetOrAdd(
+    private void Fill(NpgsqlParameterCollection parameters, object args)
+    {
+        var adders = _adders.GetOrAdd(
             args is object[] several ? several[0].GetType() : args.GetType(),
-            static (type, statement) => statement.MakeFiller(type),
+            static (type, statement) => [.. statement._names.Select(name => statement.MakeAdder(type, name))],
             this
-        )(parameters, args);
+        );
+        foreach (var add in adders)
+            add(parameters, args);
+    }
 
     /// <summary>How a row is read, which is known from the first one on.</summary>
     public Func<DbDataReader, T> ReaderOf<T>(DbDataReader rows) =>
@@ -190,60 +193,42 @@ internal sealed partial class Statement
         type.IsPrimitive || type == typeof(string) || type == typeof(DateTime) || type == typeof(byte[]);
 
     /// <param name="type">Of what has the values, or of each of the several that a shared statement is given.</param>
-    private Action<NpgsqlParameterCollection, object> MakeFiller(Type type)
+    private Action<NpgsqlParameterCollection, object> MakeAdder(Type type, string name)
     {
-        var parameters = Expression.Parameter(typeof(NpgsqlParameterCollection));
-        var args = Expression.Parameter(typeof(object));
-        var adds = _names.Select(name =>
-        {
-            var property =
-                type.GetProperty(
-                    name,
-                    BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.IgnoreCase
-                ) ?? throw new InvalidOperationException($"Nothing was given for @{name} in: {_text}");
-            Expression value = _isShared
-                ? Expression.Call(
-                    typeof(Statement),
-                    nameof(Column),
-                    [type, property.PropertyType],
-                    args,
-                    Expression.Constant(
-                        property.GetMethod!.CreateDelegate(typeof(Func<,>).MakeGenericType(type, property.PropertyType))
-                    )
-                )
-                : Expression.Property(Expression.Convert(args, type), property);
-            var parameter = typeof(NpgsqlParameter<>).MakeGenericType(value.Type);
-            var bindings = new List<MemberBinding>
-            {
-                Expression.Bind(parameter.GetProperty(nameof(NpgsqlParameter<>.TypedValue))!, value),
-            };
-            if (!_isNumbered)
-                bindings.Add(
-                    Expression.Bind(
-                        parameter.GetProperty(nameof(NpgsqlParameter.ParameterName))!,
-                        Expression.Constant(name)
-                    )
-                );
-            return Expression.Call(
-                parameters,
-                typeof(NpgsqlParameterCollection).GetMethod(
-                    nameof(NpgsqlParameterCollection.Add),
-                    [typeof(NpgsqlParameter)]
-                )!,
-                Expression.MemberInit(Expression.New(parameter), bindings)
+        var property =
+            type.GetProperty(
+                name,
+                BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.IgnoreCase
+            ) ?? throw new InvalidOperationException($"Nothing was given for @{name} in: {_text}");
+        // Not an expression that is compiled: those take memory and time at the start, and are no faster.
+        return typeof(Statement)
+            .GetMethod(_isShared ? nameof(AddColumn) : nameof(AddValue), BindingFlags.Static | BindingFlags.NonPublic)!
+            .MakeGenericMethod(type, property.PropertyType)
+            .CreateDelegate<Func<MethodInfo, string, Action<NpgsqlParameterCollection, object>>>()(
+                property.GetMethod!,
+                _isNumbered ? "" : name
             );
-        });
-        return Expression
-            .Lambda<Action<NpgsqlParameterCollection, object>>(
-                Expression.Block([.. adds, Expression.Empty()]),
-                parameters,
-                args
-            )
-            .Compile();
     }
 
-    private static TValue[] Column<TArgs, TValue>(object several, Func<TArgs, TValue> get) =>
-        Array.ConvertAll((object[])several, args => get((TArgs)args));
+    private static Action<NpgsqlParameterCollection, object> AddValue<TArgs, TValue>(MethodInfo getter, string name)
+    {
+        var get = getter.CreateDelegate<Func<TArgs, TValue>>();
+        return (parameters, args) =>
+            parameters.Add(new NpgsqlParameter<TValue> { ParameterName = name, TypedValue = get((TArgs)args) });
+    }
+
+    private static Action<NpgsqlParameterCollection, object> AddColumn<TArgs, TValue>(MethodInfo getter, string name)
+    {
+        var get = getter.CreateDelegate<Func<TArgs, TValue>>();
+        return (parameters, several) =>
+            parameters.Add(
+                new NpgsqlParameter<TValue[]>
+                {
+                    ParameterName = name,
+                    TypedValue = Array.ConvertAll((object[])several, args => get((TArgs)args)),
+                }
+            );
+    }
 
     [GeneratedRegex(@"(?<![\w@'])@(?<name>[A-Za-z]\w*)")]
     private static partial Regex Parameter();

@@ -26,12 +26,10 @@ public static class HttpSetup
         builder.Services.AddSingleton<RateLimits>();
         builder.Services.AddOptions<ForwardedHeadersOptions>().Configure<IConfiguration>(TrustedProxies.Configure);
 
-        var origins =
-            builder.Configuration["Cors:Origins"]?.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries) ?? [];
         builder.Services.AddCors(cors =>
             cors.AddDefaultPolicy(policy =>
                 policy
-                    .WithOrigins(origins)
+                    .WithOrigins(OriginsOf(builder.Configuration))
                     .WithMethods("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
                     .WithHeaders(
                         "Authorization",
@@ -77,7 +75,8 @@ public static class HttpSetup
         app.Use(Tus.SpeakAsync);
         app.Use(AnswerHeadAsGetAsync);
         app.UseRouting();
-        app.UseCors();
+        if (OriginsOf(app.Configuration) is not [])
+            app.UseCors();
         app.UseMiddleware<BearerAuthentication>();
         if (app.Configuration.GetValue("RateLimits:Enabled", true))
             app.Use(next => context => app.Services.GetRequiredService<RateLimits>().LimitAsync(context, next));
@@ -85,6 +84,9 @@ public static class HttpSetup
         app.UseAuthorization();
         app.Use(next => context => RequestBody.ReadAsync(context, next));
     }
+
+    private static string[] OriginsOf(IConfiguration configuration) =>
+        configuration["Cors:Origins"]?.Split([',', ' ', ';'], StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     /// <summary>What is validated by attributes are bodies. A GET has none, and looking at all else that a handler takes is 3 % of it.</summary>
     public static RouteGroupBuilder ValidateBodiesAlone(this RouteGroupBuilder group)

@@ -2,6 +2,7 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
+using Serilog.Settings.Configuration;
 
 namespace InstaSlice.Infrastructure.Observability;
 
@@ -29,7 +30,8 @@ public static class LoggingSetup
                     // A migration that fails is logged once, by the migrator.
                     .MinimumLevel.Override("FluentMigrator", LogEventLevel.Fatal)
                     .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Warning)
-                    .ReadFrom.Configuration(builder.Configuration)
+                    // Of the settings only levels are meant, so no assembly is searched for sinks.
+                    .ReadFrom.Configuration(builder.Configuration, new ConfigurationReaderOptions(typeof(Log).Assembly))
                     .MinimumLevel.ControlledBy(level)
                     .Enrich.FromLogContext()
                     .Enrich.With<RequestIdEnricher>();

@@ -1,5 +1,6 @@
 using InstaSlice.Infrastructure.Auth;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.OpenApi;
 
 namespace InstaSlice.Infrastructure.OpenApi;
@@ -21,19 +22,17 @@ public static class ApiDocument
         null. Every `POST` but those of sessions may be sent again with the same `Idempotency-Key`. `HEAD` is answered as `GET` without the body.
         """;
 
+    /// <summary>Of these the document's own container is made, once somebody asks for it: most services are never asked.</summary>
     public static void AddApiDocument(this WebApplicationBuilder builder) =>
-        builder.Services.AddOpenApi(
-            Name,
-            options =>
-            {
-                options.CreateSchemaReferenceId = Schemas.NameOf;
-                options.AddSchemaTransformer((schema, context, _) => Schemas.DescribeAsync(schema, context));
-                options.AddOperationTransformer(
-                    (operation, context, _) => Operations.DescribeAsync(operation, context)
-                );
-                options.AddDocumentTransformer((document, context, _) => DescribeAsync(document, context));
-            }
-        );
+        builder.Services.AddSingleton(builder.Services);
+
+    private static void Configure(OpenApiOptions options)
+    {
+        options.CreateSchemaReferenceId = Schemas.NameOf;
+        options.AddSchemaTransformer((schema, context, _) => Schemas.DescribeAsync(schema, context));
+        options.AddOperationTransformer((operation, context, _) => Operations.DescribeAsync(operation, context));
+        options.AddDocumentTransformer((document, context, _) => DescribeAsync(document, context));
+    }
 
     public static void MapApiDocument(this WebApplication app)
     {
@@ -45,10 +44,14 @@ public static class ApiDocument
         app.UseDocsPage();
     }
 
-    private static async Task<string> WriteAsync(IServiceProvider services)
+    private static async Task<string> WriteAsync(IServiceProvider app)
     {
-        var provider = services.GetRequiredKeyedService<IOpenApiDocumentProvider>(Name);
-        var document = await provider.GetOpenApiDocumentAsync();
+        var services = new ServiceCollection()
+            .Add(app.GetRequiredService<IServiceCollection>())
+            .AddSingleton(app.GetRequiredService<EndpointDataSource>())
+            .AddOpenApi(Name, Configure);
+        await using var provider = services.BuildServiceProvider();
+        var document = await provider.GetRequiredKeyedService<IOpenApiDocumentProvider>(Name).GetOpenApiDocumentAsync();
         return await document.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1) + "\n";
     }
 

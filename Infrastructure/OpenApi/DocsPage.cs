@@ -37,22 +37,29 @@ internal static class DocsPage
         """;
 
     public static void UseDocsPage(this WebApplication app) =>
-        app.UseWhen(
-            context => context.Request.Path.StartsWithSegments(Path),
-            docs =>
-            {
-                docs.Use(ServeSafelyAsync);
-                docs.UseSwaggerUI(options =>
-                {
-                    options.RoutePrefix = Path.TrimStart('/');
-                    options.IndexStream = () => new MemoryStream(Encoding.UTF8.GetBytes(Page));
-                    options.SwaggerEndpoint("/openapi/v1.json", "v1");
-                    options.EnableTryItOutByDefault();
-                    options.DisplayOperationId();
-                    options.DefaultModelsExpandDepth(0);
-                });
-            }
-        );
+        app.Use(next =>
+        {
+            // Most services are never asked for it, and it takes memory.
+            var docs = new Lazy<RequestDelegate>(() => Build(app, next));
+            return context => context.Request.Path.StartsWithSegments(Path) ? docs.Value(context) : next(context);
+        });
+
+    private static RequestDelegate Build(IApplicationBuilder app, RequestDelegate next)
+    {
+        var docs = app.New();
+        docs.Use(ServeSafelyAsync);
+        docs.UseSwaggerUI(options =>
+        {
+            options.RoutePrefix = Path.TrimStart('/');
+            options.IndexStream = () => new MemoryStream(Encoding.UTF8.GetBytes(Page));
+            options.SwaggerEndpoint("/openapi/v1.json", "v1");
+            options.EnableTryItOutByDefault();
+            options.DisplayOperationId();
+            options.DefaultModelsExpandDepth(0);
+        });
+        docs.Run(next);
+        return docs.Build();
+    }
 
     private static Task ServeSafelyAsync(HttpContext context, RequestDelegate next)
     {

@@ -425,7 +425,6 @@ public sealed class VisibilityTests(Service service) : ServiceTest(service)
                 """
                 update profiles set deleted_at = now() where id = @Id;
                 update sessions set ended_at = now() where profile_id = @Id;
-                select pg_notify('session_ended', '');
                 """,
                 account
             );
