@@ -108,6 +108,9 @@ internal sealed class Data
     public IEnumerable<long> RandomPosts(int count) =>
         Enumerable.Range(0, count).Select(_ => Post((Random.Shared.Next(Posts / 5) * 5) + Random.Shared.Next(4)));
 
+    /// <summary>The ten, which everyone may see too.</summary>
+    public IEnumerable<long> HotPosts => Enumerable.Range(0, 10).Select(i => Post(i * (Posts / 10)));
+
     private long Post(int number) => _first + (number * Step);
 
     public static async Task<Data> MakeAsync(string server, int posts, string directory)
@@ -169,7 +172,7 @@ internal sealed class Data
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    private static async Task ExecuteAsync(string connectionString, string sql, params NpgsqlParameter[] parameters)
+    public static async Task ExecuteAsync(string connectionString, string sql, params NpgsqlParameter[] parameters)
     {
         await using var connection = new NpgsqlConnection(connectionString);
         await connection.OpenAsync();

@@ -124,6 +124,8 @@ internal sealed partial record Load(
     {
         var paths = Paths(data, Things).ToList();
         var viewers = Enumerable.Range(Viewers.First, Viewers.Count);
+        // Where it is said, some servers want a body.
+        var contentType = Body is null ? "" : ", ['Content-Type'] = 'application/json'";
         var script = Path.Combine(directory, $"{data.Posts}-{Name}.lua");
         File.WriteAllText(
             script,
@@ -139,7 +141,7 @@ internal sealed partial record Load(
                     local path, viewer = paths[math.random(#paths)], math.random(#viewers)
                     for _, method in ipairs(methods) do
                         requests[#requests + 1] = wrk.format(method, path, {
-                            ['Authorization'] = 'Bearer ' .. tokens[viewer], ['Viewer'] = viewers[viewer], ['Content-Type'] = 'application/json'
+                            ['Authorization'] = 'Bearer ' .. tokens[viewer], ['Viewer'] = viewers[viewer]{{contentType}}
                         }, {{(Body is null ? "nil" : $"'{Body}'")}})
                     end
                 end

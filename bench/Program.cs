@@ -10,7 +10,7 @@ CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var full = args is ["--full", ..];
 string[] parts =
     args[(full ? 1 : 0)..] is { Length: > 0 } given ? given
-    : full ? ["loads", "files", "pictures", "growth"]
+    : full ? ["loads", "peers", "files", "pictures", "growth"]
     : ["loads"];
 var (rounds, seconds) = full ? (4, 2) : (4, 1);
 int[] sizes = full || parts.Contains("growth") ? [20_000, 500_000] : [20_000];
@@ -73,6 +73,8 @@ try
         if (parts.Contains("loads"))
             await RunLoadsAsync(sites);
         var small = sites[0];
+        if (parts.Contains("peers"))
+            await Peers.RunAsync(small, directory, rounds, seconds);
         if (parts.Contains("files"))
             await Files.RunAsync(small.Service, small.Data.ConnectionString, directory, small.Data.HotPost, seconds);
         if (parts.Contains("pictures"))

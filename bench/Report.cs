@@ -43,11 +43,16 @@ internal static class Report
 
     public static async Task WriteAsync(string name, Run run)
     {
-        var text = Text(run);
+        await WriteAsync(name, run, Text(run));
+        await File.WriteAllTextAsync($"bench/results/{name}.svg", Plot(run));
+    }
+
+    /// <param name="text">What stands in the console, and on the page between the marks of this name.</param>
+    public static async Task WriteAsync<T>(string name, T run, string text)
+    {
         Console.Write(text);
         Directory.CreateDirectory("bench/results");
         await File.WriteAllTextAsync($"bench/results/{name}.json", JsonSerializer.Serialize(run, Options) + "\n");
-        await File.WriteAllTextAsync($"bench/results/{name}.svg", Plot(run));
 
         var page = await File.ReadAllTextAsync(Page);
         var (begin, end) = ($"<!-- {name} -->\n", $"<!-- end of {name} -->\n");

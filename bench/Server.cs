@@ -5,13 +5,13 @@ using InstaSlice.Tests.Support;
 
 namespace InstaSlice.Bench;
 
-/// <summary>One of the two servers, as a process of its own.</summary>
+/// <summary>One of the servers, as a process of its own.</summary>
 internal sealed class Server : IDisposable
 {
     /// <summary>As released: built, and compiled ahead, by <c>dotnet publish</c>.</summary>
-    public const string Service = "bench/bin/service/InstaSlice.dll";
+    public static readonly string[] Service = ["dotnet", Path.GetFullPath("bench/bin/service/InstaSlice.dll")];
 
-    public const string Limit = "bench/limit/bin/Release/net10.0/Limit.dll";
+    public static readonly string[] Limit = ["dotnet", Path.GetFullPath("bench/limit/bin/Release/net10.0/Limit.dll")];
 
     private readonly Process _process;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -56,7 +56,7 @@ internal sealed class Server : IDisposable
     }
 
     public static async Task<Server> StartAsync(
-        string dll,
+        string[] command,
         string connectionString,
         string directory,
         string readyPath,
@@ -69,7 +69,7 @@ internal sealed class Server : IDisposable
         free.Stop();
 
         // Its log goes where no reader can hold it up.
-        var start = new ProcessStartInfo("bash", ["-c", "exec dotnet \"$0\" >/dev/null", Path.GetFullPath(dll)])
+        var start = new ProcessStartInfo("bash", ["-c", "exec \"$@\" >/dev/null", "bash", .. command])
         {
             UseShellExecute = false,
             WorkingDirectory = directory,
@@ -77,6 +77,7 @@ internal sealed class Server : IDisposable
         var allocated = new AllocatedBytes(Path.Combine(directory, $"allocated-{address.Port}"));
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
         start.Environment["ASPNETCORE_URLS"] = address.ToString();
+        start.Environment["PORT"] = $"{address.Port}";
         start.Environment["ConnectionStrings__Postgres"] = connectionString;
         start.Environment["Data__Directory"] = directory;
         start.Environment["Jwt__SigningKey"] = Viewers.SigningKey;

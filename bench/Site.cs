@@ -1,6 +1,3 @@
-using System.Net.Http.Headers;
-using System.Text.Json.Nodes;
-
 namespace InstaSlice.Bench;
 
 /// <summary>Of one request: medians over the rounds, or what one round said.</summary>
@@ -43,30 +40,13 @@ internal sealed class Site(Data data, Server service, Server limit, int postmast
 
     public Server Limit => limit;
 
-    /// <summary>Otherwise the two would be measured at different work.</summary>
-    public async Task AssertSameAnswersAsync()
-    {
-        using var http = new HttpClient();
-        foreach (var load in Load.All.Where(load => load.IsRead && load.Name != "media bytes"))
-        {
-            var path = load.Paths(data, 1).First();
-            var (ours, bare) = (await AskAsync(service, path), await AskAsync(limit, path));
-            if (!JsonNode.DeepEquals(ours, bare))
-                throw new InvalidOperationException($"{path}: the service answers {ours}, the limit {bare}");
-        }
-
-        async Task<JsonNode> AskAsync(Server server, string path)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, path));
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Viewers.TokenOf(Viewers.First));
-            request.Headers.Add("Viewer", $"{Viewers.First}");
-            using var response = (await http.SendAsync(request)).EnsureSuccessStatusCode();
-            var answer = JsonNode.Parse(await response.Content.ReadAsStreamAsync())!.AsObject();
-            if (answer["nextCursor"] is not null)
-                answer["nextCursor"] = "signed";
-            return answer;
-        }
-    }
+    public Task AssertSameAnswersAsync() =>
+        Conversation.AssertSameAsync(
+            service,
+            limit,
+            Load.All.Where(load => load.IsRead && load.Name != "media bytes")
+                .Select(load => new Ask("GET", load.Paths(data, 1).First()))
+        );
 
     public async Task<Figures> RunAsync(Server server, Load load, string directory, int seconds)
     {
