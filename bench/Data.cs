@@ -72,7 +72,6 @@ internal sealed class Data
                 case when i % (@posts / 10) = 0 then 1003 else 3 end as comments from generate_series(0, @posts - 1) i;
         insert into comments (id, post_id, author_id, text)
             select id + j, id, 1 + (i * 31 + j) % @profiles, 'What a view, number ' || j from sizes, generate_series(1, comments) j;
-        insert into comment_counters (comment_id) select id from comments;
         insert into post_likes (post_id, profile_id, created_at)
             select id, 1 + (i * 7919 + j) % @profiles, now() - j * interval '1 second' from sizes, generate_series(1, likes) j;
         insert into post_counters (post_id, like_count, comment_count) select id, likes, comments from sizes;

@@ -34,7 +34,7 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
                 delete from comment_likes where (comment_id, profile_id) in (
                     select comment_id, profile_id from comment_likes where profile_id = @id order by comment_id limit 500)
                 returning comment_id)
-            update comment_counters c set like_count = like_count - 1 from gone where c.comment_id = gone.comment_id
+            update comments c set like_count = like_count - 1 from gone where c.id = gone.comment_id
             """,
         "delete from reports where id in (select id from reports where reporter_id = @id order by id limit 500)",
         "delete from reports where id in (select id from reports where profile_id = @id order by id limit 500)",

@@ -42,8 +42,8 @@ internal static class ExportAccount
     private const string Comments = $"""
         select json_build_object('id', c.id::text, 'postId', c.post_id::text, 'parentId', c.parent_id::text, 'text', c.text,
                 'createdAt', to_char(c.created_at at time zone 'UTC', {Time}), 'editedAt', to_char(c.edited_at at time zone 'UTC', {Time}),
-                'likeCount', counters.like_count, 'replyCount', counters.reply_count)::text as json, {ById}, c.id
-        from comments c join comment_counters counters on counters.comment_id = c.id
+                'likeCount', c.like_count, 'replyCount', c.reply_count)::text as json, {ById}, c.id
+        from comments c
         where c.author_id = @viewer and c.id > @afterId order by c.id limit @take
         """;
 

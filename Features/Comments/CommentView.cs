@@ -20,12 +20,21 @@ public sealed record Comment(
 /// <summary>What the viewer did with the comment; null for an anonymous reader.</summary>
 public sealed record CommentViewer(bool Liked);
 
-/// <summary>What a comment looks like, from a <c>page</c> with <see cref="Columns"/> of the comments to show.</summary>
+/// <summary>What a comment looks like, from a <c>page</c> of the comments to show.</summary>
 internal static class CommentView
 {
-    /// <summary>From a <c>comments c</c>.</summary>
-    public const string Columns =
-        "c.id, c.post_id, c.parent_id, c.author_id, c.text, c.created_at, c.edited_at, c.version";
+    /// <summary>From a <c>comments c</c>, without its author.</summary>
+    private const string Bare =
+        "c.id, c.post_id, c.parent_id, c.text, c.created_at, c.edited_at, c.version, c.like_count, c.reply_count";
+
+    private const string IsLiked =
+        "exists (select from comment_likes l where l.comment_id = page.id and l.profile_id = @viewer) as liked";
+
+    /// <summary>From a <c>comments c</c>, for <see cref="Select"/>.</summary>
+    public const string Columns = $"{Bare}, c.author_id";
+
+    /// <summary>From a <c>comments c</c> and its <c>author</c>, for <see cref="SelectWritten"/>.</summary>
+    public const string ColumnsWritten = $"{Bare}, {AuthorView.Columns}";
 
     /// <summary>
     /// A comment <c>c</c> can be seen by whoever may see its post, as long as its own author is shown to them, and that of the
@@ -43,14 +52,13 @@ internal static class CommentView
     public const string ParentIsThere = "(c.parent_id is null or parent_writer.id is not null)";
 
     public const string Select = $"""
-        select page.id, page.post_id, page.parent_id, page.text, page.created_at, page.edited_at, page.version,
-            coalesce(counters.like_count, 0) as like_count, coalesce(counters.reply_count, 0) as reply_count, {AuthorView.Columns},
-            exists (select from comment_likes l where l.comment_id = page.id and l.profile_id = @viewer) as liked
-        from page
-        join profiles author on author.id = page.author_id
-        -- Made in the same statement as its comment, a row of counters is not to be seen yet, and all zero.
-        left join comment_counters counters on counters.comment_id = page.id
+        select page.id, page.post_id, page.parent_id, page.text, page.created_at, page.edited_at, page.version, page.like_count, page.reply_count,
+            {AuthorView.Columns}, {IsLiked}
+        from page join profiles author on author.id = page.author_id
         """;
+
+    /// <summary>For lists, whose page looked the authors up already.</summary>
+    public const string SelectWritten = $"select page.*, {IsLiked} from page";
 }
 
 internal sealed record CommentRow(

@@ -35,11 +35,10 @@ internal static class CreateComment
             where (@parentId::bigint is null or thread.id is not null)
               and exists (select from profiles author where author.id = @viewer and {AuthorView.IsThere})
             returning {CommentView.Columns}),
-        counters as (insert into comment_counters (comment_id) select id from page),
         counted as (
             update post_counters set comment_count = comment_count + 1 from page where post_counters.post_id = page.post_id),
         counted_in_thread as (
-            update comment_counters set reply_count = reply_count + 1 from page where comment_id = page.parent_id),
+            update comments c set reply_count = c.reply_count + 1 from page where c.id = page.parent_id),
         told as (
             insert into notification_outbox (kind, actor_id, subject_id, answered_id) select 'comment', @viewer, id, @parentId from page),
         created as (select id from page),

@@ -16,11 +16,11 @@ internal static class ListComments
             select p.id from posts p join profiles author on author.id = p.author_id
             where p.id = @postId and {AuthorView.IsVisible}),
         page as (
-            select {CommentView.Columns} from comments c
-            join {AuthorView.Shown} writer on writer.id = c.author_id
+            select {CommentView.ColumnsWritten} from comments c
+            join {AuthorView.Shown} author on author.id = c.author_id
             where c.post_id = (select id from post) and c.parent_id is null and c.id > @after
             order by c.id limit @take)
-        select shown.* from post left join ({CommentView.Select}) shown on true order by shown.id
+        select shown.* from post left join ({CommentView.SelectWritten}) shown on true order by shown.id
         """;
 
     /// <summary>The comments on a post, oldest first, without the replies to them.</summary>

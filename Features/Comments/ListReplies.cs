@@ -15,11 +15,11 @@ internal static class ListReplies
             select c.id from comments c {CommentView.Visible}
             where c.id = @id and {CommentView.ParentIsThere}),
         page as (
-            select {CommentView.Columns} from comments c
-            join {AuthorView.Shown} writer on writer.id = c.author_id
+            select {CommentView.ColumnsWritten} from comments c
+            join {AuthorView.Shown} author on author.id = c.author_id
             where c.parent_id = (select id from thread) and c.id > @after
             order by c.id limit @take)
-        select shown.* from thread left join ({CommentView.Select}) shown on true order by shown.id
+        select shown.* from thread left join ({CommentView.SelectWritten}) shown on true order by shown.id
         """;
 
     /// <summary>The replies to a comment, oldest first.</summary>

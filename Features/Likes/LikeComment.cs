@@ -10,10 +10,9 @@ namespace InstaSlice.Features.Likes;
 
 internal static class LikeComment
 {
-    // What is liked is locked before its counter is: its deletion takes them in that order too.
     private const string Sql = $"""
         with target as (
-            select c.id from comments c {CommentView.Visible}
+            select c.id, c.like_count from comments c {CommentView.Visible}
             where c.id = @id and {CommentView.ParentIsThere}
             for key share of c),
         added as (
@@ -22,11 +21,10 @@ internal static class LikeComment
             on conflict do nothing
             returning comment_id),
         counted as (
-            update comment_counters set like_count = like_count + 1 from added where comment_counters.comment_id = added.comment_id
-            returning like_count),
+            update comments c set like_count = c.like_count + 1 from added where c.id = added.comment_id
+            returning c.like_count),
         told as (insert into notification_outbox (kind, actor_id, subject_id) select 'comment_like', @viewer, comment_id from added)
-        select coalesce((select like_count from counted), counters.like_count) as like_count
-        from target join comment_counters counters on counters.comment_id = target.id
+        select coalesce((select like_count from counted), target.like_count) as like_count from target
         """;
 
     /// <summary>Likes a comment. The second time changes nothing.</summary>

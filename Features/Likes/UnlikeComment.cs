@@ -9,20 +9,18 @@ namespace InstaSlice.Features.Likes;
 
 internal static class UnlikeComment
 {
-    // What is liked is locked before its counter is: its deletion takes them in that order too.
     private const string Sql = $"""
         with target as (
-            select c.id from comments c {CommentView.Visible}
+            select c.id, c.like_count from comments c {CommentView.Visible}
             where c.id = @id and {CommentView.ParentIsThere}
             for key share of c),
         removed as (
             delete from comment_likes l using target where l.comment_id = target.id and l.profile_id = @viewer
             returning l.comment_id),
         counted as (
-            update comment_counters set like_count = like_count - 1 from removed where comment_counters.comment_id = removed.comment_id
-            returning like_count)
-        select coalesce((select like_count from counted), counters.like_count) as like_count
-        from target join comment_counters counters on counters.comment_id = target.id
+            update comments c set like_count = c.like_count - 1 from removed where c.id = removed.comment_id
+            returning c.like_count)
+        select coalesce((select like_count from counted), target.like_count) as like_count from target
         """;
 
     /// <summary>Takes one's like of a comment back. The second time changes nothing.</summary>

@@ -110,7 +110,7 @@ internal static class NotificationView
             case n.kind
                 when 'post_like' then (select counters.like_count from post_counters counters where counters.post_id = n.post_id)
                     - (select count(*)::integer from post_likes l where l.post_id = n.post_id and l.profile_id = @viewer)
-                when 'comment_like' then (select counters.like_count from comment_counters counters where counters.comment_id = n.comment_id)
+                when 'comment_like' then (select c.like_count from comments c where c.id = n.comment_id)
                     - (select count(*)::integer from comment_likes l where l.comment_id = n.comment_id and l.profile_id = @viewer)
                 else 1
             end as actor_count,

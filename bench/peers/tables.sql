@@ -91,8 +91,7 @@ create table comment (
     reply_count integer not null default 0
 );
 insert into comment
-    select id, post_id, parent_id, author_id, text, created_at, edited_at, like_count, reply_count
-    from public.comments join public.comment_counters on comment_id = id;
+    select id, post_id, parent_id, author_id, text, created_at, edited_at, like_count, reply_count from public.comments;
 select setval(pg_get_serial_sequence('comment', 'id'), max(id)) from comment;
 create index on comment (post_id, id);
 create index on comment (parent_id);

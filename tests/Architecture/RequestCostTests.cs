@@ -91,7 +91,6 @@ public sealed class RequestCostTests(Service service) : ServiceTest(service)
                 select id, author_id, id, 0 from posts
                 union all select i, @viewer, null, null from generate_series(10001, 10000 + @posts) i) m (id, owner, post_id, position);
         insert into comments (id, post_id, author_id, text) select i, 1, 1 + i % 10, 'What a view, number ' || i from generate_series(1, 30) i;
-        insert into comment_counters (comment_id) select id from comments;
         update credentials set password_hash = @passwordHash where profile_id = @viewer;
         """;
 

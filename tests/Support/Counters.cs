@@ -26,8 +26,8 @@ public static class Counters
         ),
         ("post_counters", "post_id", "posts", "like_count", "post_likes r where r.post_id = of.id"),
         ("post_counters", "post_id", "posts", "comment_count", "comments r where r.post_id = of.id"),
-        ("comment_counters", "comment_id", "comments", "like_count", "comment_likes r where r.comment_id = of.id"),
-        ("comment_counters", "comment_id", "comments", "reply_count", "comments r where r.parent_id = of.id"),
+        ("comments", "id", "comments", "like_count", "comment_likes r where r.comment_id = of.id"),
+        ("comments", "id", "comments", "reply_count", "comments r where r.parent_id = of.id"),
         (
             "tags",
             "tag",

@@ -12,6 +12,7 @@ internal static partial class Statements
     {
         ["PostView.Select"] = "wants the CTEs page and page_media",
         ["CommentView.Select"] = "wants the CTE page",
+        ["CommentView.SelectWritten"] = "wants the CTE page, with authors",
         ["ProfileView.Select"] = "wants the CTE page",
         ["ProfileView.SelectOwn"] = "wants the CTE page",
         ["AuthorListView.Select"] = "wants the CTEs target and page",

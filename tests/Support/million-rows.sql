@@ -33,7 +33,6 @@ from generate_series(1::bigint, 1000000) i;
 
 insert into comments (id, post_id, parent_id, author_id, text)
 select i, 1 + i / 10, case when i % 10 > 6 then i - i % 10 end, 1 + (i * 104729) % 500000, 'comment ' || i from generate_series(1::bigint, 1000000) i;
-insert into comment_counters (comment_id) select i from generate_series(1::bigint, 1000000) i;
 
 insert into post_likes (post_id, profile_id, created_at)
 select 1 + i / 20, 1 + (i * 7919) % 999983, now() - i * interval '1 second' from generate_series(1::bigint, 1000000) i;

@@ -17,7 +17,6 @@ select i, case when i <= 3000 then 1 else 10 + i % 7000 end, 10 + i % 7000, 'tex
 insert into comments (id, post_id, parent_id, author_id, text)
 select 20000 + i, case when i <= 3000 then 1 else 10 + i % 7000 end, case when i <= 3000 then 1 else 3001 + i % 7000 end, 10 + i % 7000, 'text'
 from generate_series(1::bigint, 20000) i;
-insert into comment_counters (comment_id) select i from generate_series(1::bigint, 40000) i;
 insert into post_likes (post_id, profile_id, created_at)
 select case when i <= 3000 then 1 else 10 + i % 7000 end, 10 + i % 6500, now() - i * interval '1 second' from generate_series(1, 20000) i on conflict do nothing;
 insert into comment_likes (comment_id, profile_id, created_at)

@@ -145,8 +145,7 @@ public sealed class FoldNotificationsTests(Service service) : NotificationsTest(
                 """
                 with made as (
                     insert into comments (post_id, author_id, text) select @post, @ben, 'No. ' || i from generate_series(1, 1200) i
-                    returning id, text),
-                counters as (insert into comment_counters (comment_id) select id from made)
+                    returning id, text)
                 insert into notification_outbox (kind, actor_id, subject_id)
                 select 'comment', @ben, id from made order by substr(text, 5)::integer
                 """,

@@ -228,7 +228,6 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
             with made as (
                 insert into comments (post_id, author_id, text) select @post, @ben, repeat('ö', 2200) from generate_series(1, 4000)
                 returning id),
-            counters as (insert into comment_counters (comment_id) select id from made),
             inbox as (insert into inboxes (profile_id, last_number) values (@ada, 4000))
             insert into notifications (recipient_id, number, kind, post_id, comment_id, actor_id, created_at)
             select @ada, row_number() over (), 'comment', @post, id, @ben, now() from made

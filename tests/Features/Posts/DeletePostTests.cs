@@ -20,18 +20,7 @@ public sealed class DeletePostTests(Service service) : ServiceTest(service)
 
         (await author.DeleteAsync($"/v1/posts/{post}")).Expect(HttpStatusCode.NotFound, "not_found");
         (await fan.GetAsync($"/v1/comments/{comment}")).Expect(HttpStatusCode.NotFound, "not_found");
-        foreach (
-            var table in new[]
-            {
-                "posts",
-                "post_counters",
-                "comments",
-                "comment_counters",
-                "post_likes",
-                "comment_likes",
-                "media",
-            }
-        )
+        foreach (var table in new[] { "posts", "post_counters", "comments", "post_likes", "comment_likes", "media" })
             Assert.Equal(0, await Service.QueryAsync<long>($"select count(*) from {table}"));
         Assert.Equal(1, await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null"));
         await Counters.AssertExactAsync(Service);
