@@ -51,7 +51,13 @@ internal static class Peers
         await Data.ExecuteAsync(data.ConnectionString, "vacuum analyze");
 
         using var fastify = await StartAsync("node", Path.Combine(Place, "fastify/server.js"));
-        using var django = await StartAsync("gunicorn", "-c", Path.Combine(Place, "django/gunicorn.conf.py"));
+        using var django = await StartAsync(
+            "/usr/bin/python3",
+            "-m",
+            "gunicorn",
+            "-c",
+            Path.Combine(Place, "django/gunicorn.conf.py")
+        );
         await AssertSameAnswersAsync(data, site.Service, fastify);
         await AssertSameAnswersAsync(data, site.Service, django);
 

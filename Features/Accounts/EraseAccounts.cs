@@ -54,7 +54,13 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
         "delete from blocks where (blocker_id, blocked_id) in (select blocker_id, blocked_id from blocks where blocked_id = @id limit 500)",
         "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muter_id = @id limit 500)",
         "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muted_id = @id limit 500)",
-        "delete from comments where id in (select id from comments where author_id = @id order by id limit 100)",
+        // Threads before their replies, as a thread's own deletion takes them.
+        """
+            with batch as (select id, parent_id from comments where author_id = @id order by id limit 100),
+            threads as (
+                select id from comments where id in (select parent_id from batch) order by id for no key update)
+            delete from comments where id in (select id from batch) and (select count(*) from threads) >= 0
+            """,
         "delete from posts where id in (select id from posts where author_id = @id order by id limit 10)",
         "delete from uploads where id in (select id from uploads where owner_id = @id order by id limit 100)",
         "delete from media where id in (select id from media where owner_id = @id and post_id is null order by id limit 100)",

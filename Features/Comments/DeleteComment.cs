@@ -12,10 +12,17 @@ internal static class DeleteComment
     // snapshot of this statement, but the cascade finds it.
     private const string Sql = $"""
         with seen as (
-            select c.id, @viewer in (c.author_id, p.author_id) as own
+            select c.id, c.parent_id, @viewer in (c.author_id, p.author_id) as own
             from comments c {CommentView.Visible}
             where c.id = @id and {CommentView.ParentIsThere}),
-        gone as (delete from comments c using seen where c.id = seen.id and seen.own returning 1)
+        -- The thread before the reply, as the thread's own deletion takes them: it counts its replies.
+        thread as (
+            select root.id from comments root join seen on seen.own and root.id = seen.parent_id
+            for no key update of root),
+        gone as (
+            delete from comments c using seen left join thread on true
+            where c.id = seen.id and seen.own and (seen.parent_id is null or thread.id is not null)
+            returning 1)
         select own, exists (select from gone) as done from seen
         """;
 

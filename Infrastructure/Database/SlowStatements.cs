@@ -24,12 +24,10 @@ internal sealed partial class SlowStatements(IConfiguration configuration, ILogg
     public void Watch(NpgsqlDataSource db) => Watched.Add(db, this);
 
     /// <param name="start">When the statement was sent, by <see cref="Stopwatch"/>.</param>
-    /// <param name="deadline">Of one that was given so many times longer than others is that much more expected.</param>
-    public static void Look(NpgsqlDataSource db, string sql, int backend, long start, TimeSpan? deadline)
+    public static void Look(NpgsqlDataSource db, string sql, int backend, long start)
     {
         var took = Stopwatch.GetElapsedTime(start);
-        var patience = Math.Max(1, (deadline ?? Sql.Deadline) / Sql.Deadline);
-        if (Watched.TryGetValue(db, out var slow) && took >= slow._after * patience)
+        if (Watched.TryGetValue(db, out var slow) && took >= slow._after)
             slow.LogSlow(NameOf(sql), took.TotalMilliseconds, backend);
     }
 

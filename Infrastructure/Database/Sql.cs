@@ -345,7 +345,7 @@ public static class Sql
                     }
                     finally
                     {
-                        SlowStatements.Look(db, sql, backend, start, deadline);
+                        SlowStatements.Look(db, sql, backend, start);
                     }
                 }
                 catch (PostgresException e) when (attempt < Attempts && IsWorthAnotherTry(e)) { }

@@ -21,7 +21,7 @@ internal sealed class Backlog(NpgsqlDataSource db) : BackgroundService
         from (select due_at from media_files where due_at <= now() order by due_at limit 10000) waiting
         """;
 
-    // Twenty posts in a row, from anywhere. One statement sees one moment, so what differs is wrong, not under way.
+    // Twenty posts and twenty comments in a row, from anywhere. One statement sees one moment, so what differs is wrong, not under way.
     private const string Drift = """
         with sample as (
             select id from posts
@@ -31,12 +31,26 @@ internal sealed class Backlog(NpgsqlDataSource db) : BackgroundService
             select coalesce(like_count, 0) as likes, coalesce(comment_count, 0) as comments,
                 (select count(*) from (select from post_likes r where r.post_id = sample.id limit 2000) r) as like_rows,
                 (select count(*) from (select from comments r where r.post_id = sample.id limit 2000) r) as comment_rows
-            from sample left join post_counters c on c.post_id = sample.id)
+            from sample left join post_counters c on c.post_id = sample.id),
+        counted_comments as (
+            select like_count as likes, reply_count as replies,
+                (select count(*) from (select from comment_likes r where r.comment_id = c.id limit 2000) r) as like_rows,
+                (select count(*) from (select from comments r where r.parent_id = c.id limit 2000) r) as reply_rows
+            from (
+                select id, like_count, reply_count from comments
+                where id >= (select min(id) + floor(random() * (max(id) - min(id)))::bigint from comments)
+                order by id limit 20) c)
         select 'post_likes' as name, coalesce(sum(abs(likes - like_rows)) filter (where least(likes, like_rows) < 2000), 0)::bigint as rows
         from counted
         union all
         select 'post_comments', coalesce(sum(abs(comments - comment_rows)) filter (where least(comments, comment_rows) < 2000), 0)::bigint
         from counted
+        union all
+        select 'comment_likes', coalesce(sum(abs(likes - like_rows)) filter (where least(likes, like_rows) < 2000), 0)::bigint
+        from counted_comments
+        union all
+        select 'comment_replies', coalesce(sum(abs(replies - reply_rows)) filter (where least(replies, reply_rows) < 2000), 0)::bigint
+        from counted_comments
         """;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

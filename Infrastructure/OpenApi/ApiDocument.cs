@@ -1,4 +1,5 @@
 using InstaSlice.Infrastructure.Auth;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.OpenApi;
@@ -49,6 +50,10 @@ public static class ApiDocument
         var services = new ServiceCollection()
             .Add(app.GetRequiredService<IServiceCollection>())
             .AddSingleton(app.GetRequiredService<EndpointDataSource>())
+            // Made anew, they would listen, log, or go with this container.
+            .RemoveAll<IServer>()
+            .AddSingleton(app.GetRequiredService<ILoggerFactory>())
+            .AddSingleton(app.GetRequiredService<IConfiguration>())
             .AddOpenApi(Name, Configure);
         await using var provider = services.BuildServiceProvider();
         var document = await provider.GetRequiredKeyedService<IOpenApiDocumentProvider>(Name).GetOpenApiDocumentAsync();

@@ -109,12 +109,15 @@ public sealed class CorsTests(Service service) : ServiceTest(service)
     public async Task No_origin_gets_anything_where_none_is_set()
     {
         var reply = await Anonymous.GetAsync("/health/live", ("Origin", Ours));
+        var preflight = await PreflightAsync(Ours, "GET", "Authorization", Anonymous);
 
         Assert.Null(reply.Header("Access-Control-Allow-Origin"));
+        Assert.Null(preflight.Header("Access-Control-Allow-Origin"));
+        preflight.Expect(HttpStatusCode.MethodNotAllowed, "method_not_allowed");
     }
 
-    private Task<Reply> PreflightAsync(string origin, string method, string headers) =>
-        _browser.SendAsync(
+    private Task<Reply> PreflightAsync(string origin, string method, string headers, Client? browser = null) =>
+        (browser ?? _browser).SendAsync(
             HttpMethod.Options,
             "/v1/posts/1",
             null,

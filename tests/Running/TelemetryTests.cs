@@ -48,6 +48,8 @@ public sealed partial class TelemetryTests(PostgresServer postgres) : ProcessTes
         {
             ["instaslice.counters.drift counter=post_likes"] = 3,
             ["instaslice.counters.drift counter=post_comments"] = 0,
+            ["instaslice.counters.drift counter=comment_likes"] = 0,
+            ["instaslice.counters.drift counter=comment_replies"] = 0,
             ["instaslice.queue.depth queue=media_due"] = 1,
             ["instaslice.queue.depth queue=notification_outbox"] = null,
             ["instaslice.queue.depth queue=video_jobs"] = 0,

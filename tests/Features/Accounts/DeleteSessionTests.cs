@@ -92,7 +92,7 @@ public sealed class DeleteSessionTests(Service service) : AccountTest(service)
                 """
                 select count(pg_terminate_backend(pid)) from pg_stat_activity
                 where application_name = 'other' and datname = current_database()
-                  and (query like 'listen %' or query like '%as as_of from sessions%')
+                  and query like '%as as_of from sessions%'
                 """
             );
     }

@@ -1,5 +1,7 @@
 using System.Net;
+using Dapper;
 using InstaSlice.Tests.Support;
+using Npgsql;
 
 namespace InstaSlice.Tests.Features.Comments;
 
@@ -23,6 +25,38 @@ public sealed class DeleteCommentTests(Service service) : ServiceTest(service)
 
         Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from comments"));
         Assert.Equal(0, (int)(await author.GetAsync($"/v1/posts/{post}"))["commentCount"]!);
+        await Counters.AssertExactAsync(Service);
+    }
+
+    [Fact]
+    public async Task A_reply_that_is_deleted_while_its_thread_is_makes_that_one_wait_for_nothing()
+    {
+        var author = await SignUpAsync("author");
+        var writer = await SignUpAsync("writer");
+        var post = await Builders.PostAsync(Service, author);
+        var thread = long.Parse(await Builders.CommentAsync(author, post), CultureInfo.InvariantCulture);
+        var reply = await Builders.CommentAsync(writer, post, "reply", $"{thread}");
+        await using var deletion = new NpgsqlConnection(Service.ConnectionString + ";Pooling=false");
+        await deletion.OpenAsync(Cancel);
+        // A deletion that has its thread, and not yet come to this reply.
+        await deletion.ExecuteAsync("begin; select from comments where id = @thread for update", new { thread });
+
+        var deleting = writer.DeleteAsync($"/v1/comments/{reply}");
+        await Eventually.TrueAsync(
+            () =>
+                Service.QueryAsync<bool>(
+                    "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+                ),
+            "the reply's deletion waits"
+        );
+        // So that it is this one that PostgreSQL would undo, and not the request, which tries again.
+        await deletion.ExecuteAsync(
+            "set deadlock_timeout = '10ms'; delete from comments where id = @thread",
+            new { thread }
+        );
+        await deletion.ExecuteAsync("commit");
+
+        (await deleting).Expect(HttpStatusCode.NotFound, "not_found");
         await Counters.AssertExactAsync(Service);
     }
 }

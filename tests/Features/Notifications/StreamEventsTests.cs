@@ -148,7 +148,8 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
         await _ben.PutAsync($"/v1/posts/{_post}/like");
 
         Assert.Null(await here.NextAsync());
-        Assert.Null(await there.NextAsync());
+        // Another instance knows of it within a second, and may have told of the like before.
+        await there.UntilClosedAsync();
         await (await SignUpAsync("eve")).PutAsync("/v1/profiles/ben/follow");
         Assert.Equal("follow", (string?)(await others.NextAsync())!["kind"]);
         await NoneIsOpenAsync(1);
