@@ -3,7 +3,6 @@ using System.Text;
 using InstaSlice.Features.Comments;
 using InstaSlice.Features.Media;
 using InstaSlice.Features.Posts;
-using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -23,10 +22,12 @@ public sealed class LiveEvents : IResult, IStatusCodeHttpResult, IEndpointMetada
     /// <summary>A client that does not read for so long is cut off.</summary>
     private static readonly TimeSpan WriteDeadline = TimeSpan.FromSeconds(10);
 
+    // Whether the session is over is asked here: nothing is told after its end, also by an instance that has yet to hear of it.
     private const string Sql = $"""
         with entries as (
             select n.* from notifications n
             where n.recipient_id = @viewer and n.number > @after and n.number <= @upTo and {NotificationView.IsShown}
+              and exists (select from sessions where id = @sessionId and ended_at is null)
             order by n.number limit @take)
         {NotificationView.Select}
         order by n.number
@@ -127,11 +128,10 @@ public sealed class LiveEvents : IResult, IStatusCodeHttpResult, IEndpointMetada
         try
         {
             var viewer = _listener.Viewer;
-            if (await services.GetRequiredService<EndedSessions>().HasEndedAsync(viewer.SessionId, cancel))
-                throw new OperationCanceledException("Its session has ended.");
             var args = new
             {
                 viewer = viewer.Id,
+                sessionId = viewer.SessionId,
                 after = _sent,
                 upTo,
                 take = Take,
