@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Npgsql;
 
@@ -11,16 +10,7 @@ internal sealed record PeerRow(string Name, Measured Service, Measured Fastify, 
     public double OfDjango => Service.PerSecond / Django.PerSecond;
 }
 
-internal sealed record PeersRun(
-    DateTime At,
-    int Cores,
-    string Postgres,
-    string Dotnet,
-    int Rounds,
-    int Seconds,
-    int Posts,
-    PeerRow[] Rows
-);
+internal sealed record PeersRun(Circumstances Circumstances, int Posts, PeerRow[] Rows);
 
 /// <summary>
 /// The service beside what others would have written, on Fastify and postgres.js and on Django REST framework and gunicorn: at the same URLs
@@ -79,16 +69,7 @@ internal static class Peers
             var medians = measured.Select(Measured.Median).ToArray();
             rows.Add(new PeerRow(load.Name, medians[0], medians[1], medians[2]));
         }
-        var run = new PeersRun(
-            DateTime.UtcNow,
-            Environment.ProcessorCount,
-            await data.ScalarAsync<string>("show server_version"),
-            RuntimeInformation.FrameworkDescription,
-            rounds,
-            seconds,
-            data.Posts,
-            [.. rows]
-        );
+        var run = new PeersRun(await Circumstances.OfAsync(data, rounds, seconds), data.Posts, [.. rows]);
         await Report.WriteAsync("peers", run, Text(run));
 
         Task<Server> StartAsync(params string[] command)
@@ -129,8 +110,7 @@ internal static class Peers
     private static string Text(PeersRun run)
     {
         var text = new StringBuilder(
-            $"{run.At:yyyy-MM-dd}, {run.Cores} cores, PostgreSQL {run.Postgres.Split(' ')[0]}, {run.Dotnet}; "
-                + $"medians of {run.Rounds} rounds of {run.Seconds} s, {Load.ManyClients} clients, {run.Posts:N0} posts.\n\n"
+            $"{run.Circumstances}, {run.Posts:N0} posts.\n\n"
                 + "| request | a second | Fastify | ratio, ≥ 1.25 | Django | ratio, ≥ 8 |\n| --- | --: | --: | --: | --: | --: |\n"
         );
         foreach (var row in run.Rows)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using InstaSlice.Bench;
 using InstaSlice.Infrastructure.Database;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -137,12 +136,7 @@ try
         await Report.WriteAsync(
             full ? "full" : "short",
             new Run(
-                DateTime.UtcNow,
-                Environment.ProcessorCount,
-                await made[0].ScalarAsync<string>("show server_version"),
-                RuntimeInformation.FrameworkDescription,
-                rounds,
-                seconds,
+                await Circumstances.OfAsync(made[0], rounds, seconds),
                 Measured.Middle(starts),
                 new Memory(idle, busy, limit, Processes.WithChildren(postmaster).Sum(Processes.ProportionalBytes)),
                 isExact,

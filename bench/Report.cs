@@ -13,19 +13,14 @@ internal sealed record Row(string Name, bool IsRead, int Posts, Figures Service,
 }
 
 /// <summary>Resident, in bytes.</summary>
-/// <param name="Idle">The service, before the first request.</param>
+/// <param name="Idle">The service, five seconds after its start.</param>
 /// <param name="Service">At most, under load.</param>
 /// <param name="Limit">At most, under load.</param>
 /// <param name="Database">All of PostgreSQL's processes after it, for all sizes; what they share is counted once.</param>
 internal sealed record Memory(long Idle, long Service, long Limit, long Database);
 
 internal sealed record Run(
-    DateTime At,
-    int Cores,
-    string Postgres,
-    string Dotnet,
-    int Rounds,
-    int Seconds,
+    Circumstances Circumstances,
     double StartMilliseconds,
     Memory Memory,
     bool IsHotPostExact,
@@ -63,10 +58,7 @@ internal static class Report
     private static string Text(Run run)
     {
         var text = new StringBuilder();
-        Line(
-            $"{run.At:yyyy-MM-dd}, {run.Cores} cores, PostgreSQL {run.Postgres.Split(' ')[0]}, {run.Dotnet}; "
-                + $"medians of {run.Rounds} rounds of {run.Seconds} s, {Load.ManyClients} clients, for login {Environment.ProcessorCount}."
-        );
+        Line($"{run.Circumstances}, for login {run.Circumstances.Cores}.");
         Line("");
         Line(
             "| request | posts | a second | the limit | ratio | pgbench | p50 ms | p99 ms | the limit's | ratio | CPU µs | + database | the limit's | bytes allocated |"
