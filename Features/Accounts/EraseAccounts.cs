@@ -54,7 +54,7 @@ public sealed partial class EraseAccounts(NpgsqlDataSource db, ILogger<EraseAcco
         "delete from blocks where (blocker_id, blocked_id) in (select blocker_id, blocked_id from blocks where blocked_id = @id limit 500)",
         "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muter_id = @id limit 500)",
         "delete from mutes where (muter_id, muted_id) in (select muter_id, muted_id from mutes where muted_id = @id limit 500)",
-        // Threads before their replies, as a thread's own deletion takes them.
+        // Threads before their replies, as a thread's own deletion takes them; counting them is what has them locked first.
         """
             with batch as (select id, parent_id from comments where author_id = @id order by id limit 100),
             threads as (
