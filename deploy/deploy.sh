@@ -21,7 +21,7 @@ version=$1
 
 # A manner defines: lock_file · begin (finds $old and $new, the addresses of the instances that serve and of those to come; ends what an
 # interrupted deployment left of the latter) · start_new · is_ready ADDRESS · end_new · end_old (after which the new ones are those that
-# serve) · access_log SECONDS_SINCE_1970 (nginx's lines since then).
+# serve) · access_log SECONDS_SINCE_1970 (nginx's lines since then, and perhaps some before).
 if [[ ${DEPLOY_OVER:-} == processes ]] || ! docker compose version >/dev/null 2>&1; then
   # shellcheck source=deploy/over-processes.sh
   . "$here/over-processes.sh"
@@ -34,12 +34,13 @@ exec {lock}>"$(lock_file)"
 # What a killed one still runs holds the lock too, and ends by itself within five seconds.
 flock -w 6 "$lock" || fail "Another deployment is under way."
 
-# How many requests the instances at these addresses answered since then, and how many of those with a fault of theirs (5xx). nginx names
-# all that it tried, one after the other.
+# How many requests that began since then the instances at these addresses answered, and how many of those with a fault of theirs (5xx).
+# nginx names all that it tried, one after the other. A request that began before may have been refused while the new ones still started.
 answers() { # <since> <addresses>
-  access_log "$1" | awk -v wanted="$2" '
+  access_log "${1%.*}" | awk -v since="$1" -v wanted="$2" '
     BEGIN { n = split(wanted, list, " "); for (i = 1; i <= n; i++) ours[list[i]] }
-    match($0, /"tried":"[^"]*"/) {
+    function number(name) { return match($0, "\"" name "\":[0-9.]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : 0 }
+    number("ended") - number("seconds") >= since && match($0, /"tried":"[^"]*"/) {
       count = split(substr($0, RSTART + 9, RLENGTH - 10), tried, ", ")
       match($0, /"triedStatus":"[^"]*"/)
       split(substr($0, RSTART + 15, RLENGTH - 16), status, ", ")
@@ -71,7 +72,7 @@ for address in $new; do
 done
 
 if [[ $old ]]; then
-  since=$(date +%s) end=$((SECONDS + watch_seconds)) seen=
+  since=$(date +%s.%3N) end=$((SECONDS + watch_seconds)) seen=
   say "Ready; watching it for $watch_seconds seconds beside $old"
   while ((SECONDS < end)); do
     sleep 1

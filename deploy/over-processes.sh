@@ -77,7 +77,7 @@ pid_of() {
     systemctl show --property MainPID --value "instaslice@$1"
     return
   fi
-  pid=$(cat "$home/run/$1.pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$home/slots/$1/InstaSlice.dll" && echo "$pid"
+  pid=$(cat "$home/run/$1.pid" 2>/dev/null) && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$home/slots/$1/InstaSlice.dll" && echo "$pid"
 }
 
 access_log() { # UTC everywhere, so that times can be compared as text

@@ -11,7 +11,7 @@ namespace InstaSlice.Tests.Deploy;
 
 /// <summary><c>deploy/deploy.sh</c> over processes, behind nginx with <c>deploy/nginx/nginx.conf</c>, as on a small server.</summary>
 [Trait("Size", "Large")]
-public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres)
+public sealed partial class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres)
 {
     private const int Clients = 16;
     private const int AtLeast = 50_000;
@@ -91,7 +91,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
 
         Assert.True(
             failures.IsEmpty,
-            $"{failures.Count} of {answered} failed, such as {string.Join('\n', failures.Take(5))}"
+            $"{failures.Count} of {answered} failed, such as {string.Join('\n', failures.Take(5))}\n{Faults()}"
         );
         Assert.Equal(
             acknowledged.Order(StringComparer.Ordinal),
@@ -163,14 +163,7 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
             () => Task.FromResult(PidOf(_ports.Except(before).First()) is not null && !worse.HasExited),
             "the new ones ran"
         );
-        var log = Path.Combine(_home, "log", "nginx.log");
-        while (!worse.HasExited)
-        {
-            var line =
-                $$"""{"time":"{{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss}}+00:00","tried":"127.0.0.1:{{_ports.Except(before).First()}}","triedStatus":"500"}""";
-            await File.AppendAllTextAsync(log, line + "\n", Cancel);
-            await Task.Delay(100, Cancel);
-        }
+        await WriteFaultsAsync(worse, _ports.Except(before).First(), TimeSpan.Zero);
         Assert.Contains("Worse: ", await worse.StandardError.ReadToEndAsync(Cancel), StringComparison.Ordinal);
         Assert.Equal(1, worse.ExitCode);
         Assert.Equal(before, Serving());
@@ -183,7 +176,11 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         );
         interrupted.Kill(entireProcessTree: false);
         await interrupted.WaitForExitAsync(Cancel);
-        await DeployAsync("1.0.2");
+
+        // What was tried there before it was ready is no fault of its.
+        var good = Deploy("1.0.2");
+        await WriteFaultsAsync(good, _ports.Except(before).First(), TimeSpan.FromMinutes(1));
+        Assert.True(good.ExitCode == 0, await good.StandardError.ReadToEndAsync(Cancel));
         Assert.Empty(before.Intersect(Serving()));
         (await author.GetAsync("/v1/profiles/author")).Expect(HttpStatusCode.OK);
     }
@@ -205,6 +202,22 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         Assert.Contains("Usage", await DeployAsync("../etc", expected: 1), StringComparison.Ordinal);
     }
 
+    /// <summary>As nginx would write it, until a deployment ends: requests that took so long, and that the instance at a port failed.</summary>
+    private async Task WriteFaultsAsync(Process deployment, int port, TimeSpan took)
+    {
+        while (!deployment.HasExited)
+        {
+            var now = DateTimeOffset.UtcNow;
+            await File.AppendAllTextAsync(
+                Path.Combine(_home, "log", "nginx.log"),
+                $$"""{"time":"{{now:yyyy-MM-ddTHH:mm:ss}}+00:00","ended":{{now.ToUnixTimeMilliseconds() / 1000m}},"seconds":{{took.TotalSeconds}},"tried":"127.0.0.1:{{port}}","triedStatus":"502"}"""
+                    + "\n",
+                Cancel
+            );
+            await Task.Delay(100, Cancel);
+        }
+    }
+
     /// <summary>A version whose program is a script.</summary>
     private void BreakRelease(string version, string script)
     {
@@ -223,9 +236,22 @@ public sealed class ReleaseTests(PostgresServer postgres) : ProcessTest(postgres
         using var deploy = Deploy(version, settings);
         var said = await deploy.StandardError.ReadToEndAsync(Cancel);
         await deploy.WaitForExitAsync(Cancel);
-        Assert.True(deploy.ExitCode == expected, $"{version} ended with {deploy.ExitCode}: {said}");
+        Assert.True(deploy.ExitCode == expected, $"{version} ended with {deploy.ExitCode}: {said}\n{Faults()}");
         return said;
     }
+
+    /// <summary>What nginx and the instances wrote of answers that are a fault of theirs.</summary>
+    private string Faults() =>
+        string.Join(
+            '\n',
+            from log in Directory.GetFiles(Path.Combine(_home, "log"))
+            from line in File.ReadLines(log)
+            where Fault().IsMatch(line)
+            select $"{Path.GetFileName(log)}: {line[..Math.Min(line.Length, 800)]}"
+        );
+
+    [GeneratedRegex("\"(triedStatus\":\"([0-9]+, )*5|status\":5|StatusCode\":5|@l\":\"(Error|Fatal)\")")]
+    private static partial Regex Fault();
 
     private Process Deploy(string version, params (string Name, string Value)[] settings)
     {
