@@ -84,7 +84,7 @@ internal sealed partial record Load(
                     ("postId", ":id"),
                     ("parentId", "null"),
                     ("text", "'What a view!'"),
-                    ("mentions", "'{}'"),
+                    ("mentions", "''"),
                     ("Caller", "'x'"),
                     ("Key", "null::text"),
                     ("RequestHash", "null")

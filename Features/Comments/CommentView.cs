@@ -24,7 +24,7 @@ public sealed record CommentViewer(bool Liked);
 internal static class CommentView
 {
     /// <summary>From a <c>comments c</c>, without its author.</summary>
-    private const string Bare =
+    public const string Bare =
         "c.id, c.post_id, c.parent_id, c.text, c.created_at, c.edited_at, c.version, c.like_count, c.reply_count";
 
     private const string IsLiked =

@@ -16,34 +16,39 @@ internal static class CreateComment
 {
     // What the new row hangs on is locked before its counters are: the deletion of a post or a thread takes them in that order too.
     private const string Sql = $"""
-        with target as (
-            select p.id from posts p join profiles author on author.id = p.author_id
-            where p.id = @postId and {AuthorView.IsVisible}
+        with asked as (select @postId::bigint as postId, @parentId::bigint as parentId, @viewer::bigint as viewer, @text::text as text,
+            @mentions::text as mentions, @Caller::text as caller, @Key::text as key, @RequestHash::bytea as requestHash, 1::bigint as number),
+        target as (
+            select asked.number, p.id from asked join posts p on p.id = asked.postId join profiles author on author.id = p.author_id
+            where {AuthorView.IsVisible}
             for key share of p),
         -- A reply to a reply joins its thread.
         thread as (
-            select root.id from comments c
+            select asked.number, root.id from asked join comments c on c.id = asked.parentId and c.post_id = asked.postId
             join comments root on root.id = coalesce(c.parent_id, c.id)
-            join {AuthorView.Shown} writer on writer.id = c.author_id
-            join {AuthorView.Shown} root_writer on root_writer.id = root.author_id
-            where c.id = @parentId and c.post_id = @postId
+            join lateral {AuthorView.Shown} writer on writer.id = c.author_id
+            join lateral {AuthorView.Shown} root_writer on root_writer.id = root.author_id
             for key share of root),
+        created as (
+            select asked.*, new_id() as id, thread.id as thread_id
+            from asked join target on target.number = asked.number left join thread on thread.number = asked.number
+            join profiles author on author.id = asked.viewer and {AuthorView.IsThere}
+            where asked.parentId is null or thread.id is not null),
         page as (
-            insert into comments as c (post_id, parent_id, author_id, text, mentions)
-            select target.id, thread.id, @viewer, @text, @mentions
-            from target left join thread on true
-            where (@parentId::bigint is null or thread.id is not null)
-              and exists (select from profiles author where author.id = @viewer and {AuthorView.IsThere})
-            returning {CommentView.Columns}),
+            insert into comments as c (id, post_id, parent_id, author_id, text, mentions)
+            select id, postId, thread_id, viewer, text, string_to_array(mentions, ' ') from created
+            returning {CommentView.Bare}),
         counted as (
-            update post_counters set comment_count = comment_count + 1 from page where post_counters.post_id = page.post_id),
+            update post_counters c set comment_count = c.comment_count + new.many
+            from (select post_id, count(*) as many from page group by post_id) new where c.post_id = new.post_id),
         counted_in_thread as (
-            update comments c set reply_count = c.reply_count + 1 from page where c.id = page.parent_id),
+            update comments c set reply_count = c.reply_count + new.many
+            from (select parent_id, count(*) as many from page group by parent_id) new where c.id = new.parent_id),
         told as (
-            insert into notification_outbox (kind, actor_id, subject_id, answered_id) select 'comment', @viewer, id, @parentId from page),
-        created as (select id from page),
+            insert into notification_outbox (kind, actor_id, subject_id, answered_id) select 'comment', viewer, id, parentId from created),
         {IdempotencyKey.Keep}
-        {CommentView.Select}
+        select page.*, {AuthorView.Columns}, false as liked, created.number
+        from created join page on page.id = created.id join profiles author on author.id = created.viewer
         """;
 
     /// <summary>Comments on a post, or replies to a comment of it: there is one level of replies, so a reply to a reply joins its thread.</summary>
@@ -69,7 +74,7 @@ internal static class CreateComment
                     parentId = request.ParentId?.Value,
                     viewer = viewer.Id,
                     text = request.Text,
-                    mentions,
+                    mentions = string.Join(' ', mentions),
                     key.Caller,
                     key.Key,
                     key.RequestHash,

@@ -11,21 +11,24 @@ internal static class LikePost
 {
     // What is liked is locked before its counter is: its deletion takes them in that order too.
     private const string Sql = $"""
-        with target as (
-            select p.id from posts p join profiles author on author.id = p.author_id
-            where p.id = @id and {AuthorView.IsVisible}
+        with asked as (select @id::bigint as id, @viewer::bigint as viewer, 1::bigint as number),
+        target as (
+            select asked.number, asked.viewer, p.id
+            from asked join posts p on p.id = asked.id join profiles author on author.id = p.author_id
+            where {AuthorView.IsVisible}
             for key share of p),
         added as (
             insert into post_likes (post_id, profile_id)
-            select target.id, author.id from target join profiles author on author.id = @viewer and {AuthorView.IsThere}
+            select target.id, author.id from target join profiles author on author.id = target.viewer and {AuthorView.IsThere}
             on conflict do nothing
-            returning post_id),
+            returning post_id, profile_id),
         counted as (
-            update post_counters set like_count = like_count + 1 from added where post_counters.post_id = added.post_id
-            returning like_count),
-        told as (insert into notification_outbox (kind, actor_id, subject_id) select 'post_like', @viewer, post_id from added)
-        select coalesce((select like_count from counted), counters.like_count) as like_count
-        from target join post_counters counters on counters.post_id = target.id
+            update post_counters c set like_count = c.like_count + new.many
+            from (select post_id, count(*) as many from added group by post_id) new where c.post_id = new.post_id
+            returning c.post_id, c.like_count),
+        told as (insert into notification_outbox (kind, actor_id, subject_id) select 'post_like', profile_id, post_id from added)
+        select coalesce(counted.like_count, counters.like_count) as like_count, target.number
+        from target join post_counters counters on counters.post_id = target.id left join counted on counted.post_id = target.id
         """;
 
     /// <summary>Likes a post. The second time changes nothing.</summary>

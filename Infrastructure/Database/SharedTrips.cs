@@ -6,12 +6,14 @@ using Npgsql;
 namespace InstaSlice.Infrastructure.Database;
 
 /// <summary>
-/// One statement that many requests ask at once. As many as there are cores are asked as they come; who comes while those are under way
-/// shares the next round trip with others who wait. Nobody waits for a time to pass, and who is alone shares with nobody.
+/// One statement that many requests ask at once. A few are asked as they come; who comes while those are under way shares the next round
+/// trip with others who wait. Nobody waits for a time to pass, and who is alone shares with nobody.
 /// </summary>
+/// <param name="running">How many are under way at most.</param>
 /// <param name="askAlone">Answers one, within a time if there is one.</param>
 /// <param name="askTogether">Answers several, who stand in the order of their places, in one round trip; or none of them.</param>
 internal sealed class SharedTrips<T>(
+    int running,
     Func<object, TimeSpan?, CancellationToken, Task<T>> askAlone,
     Func<object[], long[], TimeSpan, Task<T[]>> askTogether
 )
@@ -20,8 +22,6 @@ internal sealed class SharedTrips<T>(
     private const int MaximumSize = 32;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
-
-    private static readonly int MaximumRunning = Math.Max(2, Environment.ProcessorCount);
 
     private static readonly ConditionalWeakTable<
         NpgsqlDataSource,
@@ -49,7 +49,7 @@ internal sealed class SharedTrips<T>(
         Request request;
         lock (_lock)
         {
-            if (_running < MaximumRunning)
+            if (_running < running)
             {
                 _running++;
                 return AskAloneAsync(args, cancel);
@@ -95,7 +95,7 @@ internal sealed class SharedTrips<T>(
                 return;
             }
             // Each of those that run takes the same part of who waits: else one would be long, and the others find nobody.
-            var share = (_waiting.Count + MaximumRunning - 1) / MaximumRunning;
+            var share = (_waiting.Count + running - 1) / running;
             requests = new Request[Math.Min(share, MaximumSize)];
             for (var i = 0; i < requests.Length; i++)
                 requests[i] = _waiting.Dequeue();

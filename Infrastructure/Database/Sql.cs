@@ -18,6 +18,12 @@ public static class Sql
 
     private const int Attempts = 5;
 
+    /// <summary>How many of one statement that reads are under way before others share a round trip.</summary>
+    private static readonly int SharedReads = Math.Max(2, Environment.ProcessorCount);
+
+    /// <summary>As many would each wait for the disk, and be half as large.</summary>
+    private static readonly int SharedWrites = Math.Max(1, Environment.ProcessorCount / 2);
+
     /// <summary>The rows of one statement, in its order.</summary>
     /// <param name="deadline">Longer than a request's, for what may rightly take longer.</param>
     public static Task<List<T>> ListAsync<T>(
@@ -139,6 +145,7 @@ public static class Sql
                 {
                     var share = Statement.ShareOf(sql);
                     return new(
+                        SharedReads,
                         (args, deadline, cancel) =>
                             db.RunAsync(
                                 sql,
@@ -162,8 +169,8 @@ public static class Sql
     ) => await db.ListSharedAsync<T>(sql, args, cancel) is [var first, ..] ? first : default;
 
     /// <summary>
-    /// As FirstAsync, for a statement that writes: what is written at the same time shares a round trip and a transaction, so that the disk is waited for
-    /// once. Where one of it fails, all of it is written one by one.
+    /// As FirstAsync, for a statement that writes and is ready for several (<see cref="Statement.SetOf"/>): what is written at the same time
+    /// is one statement, so that the disk is waited for once. Where that fails, all of it is written one by one.
     /// </summary>
     /// <param name="place">The id of what the statement locks first, so that two that share lock in the same order.</param>
     public static Task<T?> WriteSharedAsync<T>(
@@ -178,10 +185,14 @@ public static class Sql
                 db,
                 sql,
                 static (db, sql) =>
-                    new(
+                {
+                    var set = Statement.SetOf(sql);
+                    return new(
+                        SharedWrites,
                         (args, deadline, cancel) => db.FirstAsync<T>(sql, args, cancel, deadline),
-                        (args, places, deadline) => db.FirstOfEachAsync<T>(sql, new(args, places), deadline)
-                    )
+                        (args, places, deadline) => db.FirstOfEachAsync<T>(set, new(args, places), deadline)
+                    );
+                }
             )
             .AskAsync(args, cancel, place);
 
@@ -208,26 +219,25 @@ public static class Sql
             CancellationToken.None
         );
 
-    /// <summary>The first row of a statement for each of several, in one transaction.</summary>
+    /// <summary>The row of a <see cref="Statement.SetOf"/> for each of those that it is asked for.</summary>
     private static Task<T?[]> FirstOfEachAsync<T>(
         this NpgsqlDataSource db,
-        string sql,
+        string set,
         Transaction args,
         TimeSpan deadline
     ) =>
         db.RunAsync(
-            sql,
+            set,
             args,
             deadline,
             async (rows, statement, cancel) =>
             {
-                for (var i = 0; i < Statement.Preparations; i++)
-                    await rows.NextResultAsync(cancel);
+                await rows.NextResultAsync(cancel); // after those of the locks
                 var firsts = new T?[args.Args.Length];
-                for (var i = 0; i < firsts.Length; i++, await rows.NextResultAsync(cancel))
-                    if (await rows.ReadAsync(cancel))
-                        firsts[i] = statement.ReaderOf<T>(rows)(rows);
-                // Nothing more comes: it is committed.
+                var (read, number) = (statement.ReaderOf<T>(rows), rows.FieldCount - 1);
+                while (await rows.ReadAsync(cancel))
+                    firsts[rows.GetInt64(number) - 1] = read(rows);
+                await rows.NextResultAsync(cancel); // there is none: it is committed
                 return firsts;
             },
             CancellationToken.None

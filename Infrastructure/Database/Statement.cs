@@ -17,14 +17,11 @@ internal sealed partial class Statement
     /// <summary>By which text it is and not by what it says, which costs nothing: texts are constants.</summary>
     private static readonly ConditionalWeakTable<string, Statement> All = [];
 
-    // What somebody else keeps locked must not keep all of the others waiting.
-    private const string Hurry = "select set_config('lock_timeout', '100ms', true)";
-
-    // Two transactions on one post, each with what the other wants next, would wait for each other.
-    private const string Queue = "select pg_advisory_xact_lock(place) from unnest(@places::bigint[]) place";
-
-    /// <summary>So many results of a <see cref="Transaction"/> come before those of its parts.</summary>
-    public const int Preparations = 2;
+    // Two that write to one post, each with what the other wants next, would wait for each other. And what somebody else keeps locked must
+    // not keep all of the others waiting.
+    private const string Queue = """
+        select pg_advisory_xact_lock(place) from set_config('lock_timeout', '100ms', true), unnest(@places::bigint[]) place
+        """;
 
     private readonly string _text;
     private readonly List<string> _names = [];
@@ -33,7 +30,7 @@ internal sealed partial class Statement
     private readonly ConcurrentDictionary<Type, Action<NpgsqlParameterCollection, object>[]> _adders = new();
     private readonly ConcurrentDictionary<Type, Delegate> _readers = new();
 
-    /// <summary>What <see cref="ShareOf"/> made, and of what.</summary>
+    /// <summary>What <see cref="ShareOf"/> and <see cref="SetOf"/> made, and of what.</summary>
     private static readonly ConditionalWeakTable<string, string> Shared = [];
 
     private Statement(string sql)
@@ -74,11 +71,33 @@ internal sealed partial class Statement
         return share;
     }
 
-    /// <summary>What <see cref="ShareOf"/> was given for this; itself, where it was not made by that.</summary>
+    /// <summary>
+    /// The statement that does at once what several of <paramref name="sql"/> would write. That begins with what it is asked for,
+    /// <c>with asked as (select @a::type as a, 1::bigint as number)</c>, which is made a row for each of them; where it says <c>@a</c> after
+    /// that, it has joined <c>asked</c>; and its last column is the <c>number</c> of whose row it is.
+    /// </summary>
+    public static string SetOf(string sql)
+    {
+        var one = Asked().Match(sql);
+        if (!one.Success)
+            throw new InvalidOperationException($"This does not begin with what it is asked for: {sql}");
+        var names = Parameter().Matches(one.Value).Select(match => match.Groups["name"].Value).ToList();
+        var set = $"""
+            with asked as (
+                select * from unnest({string.Join(", ", names.Select(name => "@" + name))})
+                    with ordinality as asked({string.Join(", ", names)}, number))
+            """;
+        set += Parameter().Replace(sql[one.Length..], "asked.${name}");
+        Shared.Add(set, sql);
+        return set;
+    }
+
+    /// <summary>What <see cref="ShareOf"/> or <see cref="SetOf"/> was given for this; itself, where it was not made by those.</summary>
     public static string OriginOf(string sql) => Shared.TryGetValue(sql, out var origin) ? origin : sql;
 
     /// <param name="args">
-    /// An object with a property for each parameter; an array of such for what <see cref="ShareOf"/> made; or a <see cref="Transaction"/>.
+    /// An object with a property for each parameter; an array of such for what <see cref="ShareOf"/> made; or a <see cref="Transaction"/>
+    /// for what <see cref="SetOf"/> made.
     /// </param>
     /// <param name="timeout">In seconds.</param>
     public Task<NpgsqlDataReader> AskAsync(
@@ -105,16 +124,13 @@ internal sealed partial class Statement
         CancellationToken cancel
     )
     {
-        var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Hurry), new(Of(Queue)._text) } };
+        var all = new NpgsqlBatchCommand(_text);
+        Fill(all.Parameters, transaction.Args);
+        var queue = new NpgsqlBatchCommand(Of(Queue)._text);
+        queue.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = transaction.Places });
+        var batch = new NpgsqlBatch(connection) { BatchCommands = { queue, all } };
         if (timeout is { } seconds)
             batch.Timeout = seconds;
-        batch.BatchCommands[1].Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = transaction.Places });
-        foreach (var args in transaction.Args)
-        {
-            var part = new NpgsqlBatchCommand(_text);
-            Fill(part.Parameters, args);
-            batch.BatchCommands.Add(part);
-        }
         return batch.ExecuteReaderAsync(cancel);
     }
 
@@ -139,7 +155,8 @@ internal sealed partial class Statement
             );
 
     /// <summary>Without the number of whose row it is.</summary>
-    private int WidthOf(DbDataReader rows) => _isShared ? rows.FieldCount - 1 : rows.FieldCount;
+    private static int WidthOf(DbDataReader rows) =>
+        rows.GetName(rows.FieldCount - 1) == "number" ? rows.FieldCount - 1 : rows.FieldCount;
 
     /// <summary>As <see cref="ReaderOf{T}"/>, of a row that is cut in two at a column.</summary>
     public Func<DbDataReader, (TFirst, TSecond)> ReaderOf<TFirst, TSecond>(DbDataReader rows, string splitOn) =>
@@ -230,11 +247,14 @@ internal sealed partial class Statement
             );
     }
 
+    [GeneratedRegex(@"\Awith asked as \(select [^()]+, 1::bigint as number\)")]
+    private static partial Regex Asked();
+
     [GeneratedRegex(@"(?<![\w@'])@(?<name>[A-Za-z]\w*)")]
     private static partial Regex Parameter();
 }
 
-/// <summary>One statement for several, as one transaction: all of it is done, or nothing.</summary>
+/// <summary>What several write, which waits for others who write to the same places.</summary>
 /// <param name="Args">For each an object with a property for each parameter.</param>
 /// <param name="Places">Of what each locks first, in ascending order.</param>
 internal sealed record Transaction(object[] Args, long[] Places);

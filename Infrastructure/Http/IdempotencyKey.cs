@@ -18,11 +18,14 @@ namespace InstaSlice.Infrastructure.Http;
 /// <remarks>https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/</remarks>
 public sealed class IdempotencyKey : Microsoft.AspNetCore.Http.Metadata.IEndpointParameterMetadataProvider
 {
-    /// <summary>A CTE for the end of the statement that makes the thing, whose own CTE is called <c>created</c> and has an <c>id</c>.</summary>
+    /// <summary>
+    /// A CTE for the end of the statement that makes the thing, whose own CTE is called <c>created</c> and has an <c>id</c>; and what is
+    /// asked for with each, where several are made at once (<see cref="Statement.SetOf"/>).
+    /// </summary>
     public const string Keep = """
         kept as (
             insert into idempotency_keys (caller, key, request_hash, status, resource_id)
-            select @Caller, @Key, @RequestHash, 201, created.id from created where @Key is not null)
+            select @Caller, @Key, @RequestHash, 201, asked.id from created asked where @Key is not null)
         """;
 
     private const string Find = """

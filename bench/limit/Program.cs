@@ -134,7 +134,7 @@ async Task CreateCommentAsync(HttpContext context, NpgsqlParameter post, NpgsqlP
         P.Null(NpgsqlDbType.Bigint),
         viewer,
         P.Of(body.RootElement.GetProperty("text").GetString()!),
-        P.Of(Array.Empty<string>()),
+        P.Of(""),
         P.Of("x"),
         P.Null(NpgsqlDbType.Text),
         P.Null(NpgsqlDbType.Bytea),

@@ -34,6 +34,8 @@ internal sealed partial class PreparedStatement
         ["username"] = "text",
         ["variant"] = "text",
         ["signed"] = "boolean",
+        ["parentId"] = "bigint",
+        ["RequestHash"] = "bytea",
     };
 
     /// <exception cref="PostgresException">The schema does not have what the statement names, or not of that type.</exception>
@@ -41,8 +43,8 @@ internal sealed partial class PreparedStatement
     {
         var names = new List<string>();
         var numbered = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
-        var many = Statement.OriginOf(sql) == sql ? "" : "[]";
-        var types = names.Select(name => Types.GetValueOrDefault(name, "unknown") + many);
+        var (unknown, many) = Statement.OriginOf(sql) == sql ? ("unknown", "") : ("text", "[]");
+        var types = names.Select(name => Types.GetValueOrDefault(name, unknown) + many);
         var list = names.Count == 0 ? "" : $"({string.Join(", ", types)})";
         await ExecuteAsync(connection, "deallocate all");
         await ExecuteAsync(connection, $"prepare it {list} as {numbered}");

@@ -36,9 +36,17 @@ internal static partial class Statements
     /// <summary>What is asked for many requests at once is a statement of its own, made of the slice's.</summary>
     public static readonly Dictionary<string, string> Shared = Directory
         .EnumerateFiles(Path.Combine(Checkout.Root, "Features"), "*.cs", SearchOption.AllDirectories)
-        .Where(file => Shares().IsMatch(File.ReadAllText(file)))
-        .Select(file => Path.GetFileNameWithoutExtension(file) + ".Sql")
-        .ToDictionary(name => name + ", shared", name => Statement.ShareOf(All[name]));
+        .Select(file =>
+            (Name: Path.GetFileNameWithoutExtension(file) + ".Sql", Shares: Shares().Match(File.ReadAllText(file)))
+        )
+        .Where(slice => slice.Shares.Success)
+        .ToDictionary(
+            slice => slice.Name + ", shared",
+            slice =>
+                slice.Shares.Value.StartsWith("Write", StringComparison.Ordinal)
+                    ? Statement.SetOf(All[slice.Name])
+                    : Statement.ShareOf(All[slice.Name])
+        );
 
     private static Dictionary<string, string> Find() =>
         typeof(Program)
@@ -70,7 +78,7 @@ internal static partial class Statements
         return [];
     }
 
-    [GeneratedRegex("(?:List|First)SharedAsync<")]
+    [GeneratedRegex("(?:List|First|Write)SharedAsync<")]
     private static partial Regex Shares();
 
     [GeneratedRegex(

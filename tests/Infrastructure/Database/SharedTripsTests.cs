@@ -149,10 +149,13 @@ public sealed class SharedTripsTests(Service service) : ServiceTest(service)
             select viewer.PostAsync($"/v1/posts/{post}/comments", new { text = viewer.Username })
         );
 
-        // Each sees the count that he made it.
-        var counts = Enumerable.Range(1, crowd.Length);
-        Assert.Equal(counts, likes[..40].Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order());
-        Assert.Equal(counts, likes[40..].Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order());
+        // Each is told how many they were when his was written, and perhaps with him others: nobody fewer than were told before him.
+        foreach (var those in likes.Chunk(crowd.Length))
+        {
+            var counts = those.Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order().ToArray();
+            Assert.Equal(crowd.Length, counts[^1]);
+            Assert.All(counts, (count, i) => Assert.InRange(count, i + 1, crowd.Length));
+        }
         Assert.Equal(
             [.. crowd.Select(viewer => viewer.Username), .. crowd.Select(viewer => viewer.Username)],
             comments.Select(comment => (string?)comment.Expect(HttpStatusCode.Created)["author"]!["username"])
@@ -180,6 +183,73 @@ public sealed class SharedTripsTests(Service service) : ServiceTest(service)
 
         async Task<long> TransactionsAsync(string table) =>
             await Service.QueryAsync<long>($"select count(distinct xmin::text) from {table}");
+    }
+
+    [Fact]
+    public async Task Of_what_is_written_together_each_hangs_on_its_own()
+    {
+        var (author, blocked) = (await SignUpAsync("author"), await SignUpAsync("blocked"));
+        string[] posts = [await Builders.PostAsync(Service, author), await Builders.PostAsync(Service, author)];
+        var threads = new List<string>();
+        foreach (var post in posts)
+            threads.Add(await CommentAsync(author, post, new { text = "Thread" }));
+        var reply = await CommentAsync(author, posts[0], new { text = "Reply", parentId = threads[0] });
+        var unseen = await CommentAsync(blocked, posts[0], new { text = "Unseen" });
+        var crowd = await CrowdAsync(40);
+        var few = crowd.Take(4).ToList();
+        foreach (var viewer in few)
+            (await viewer.PutAsync("/v1/profiles/blocked/block")).Expect(HttpStatusCode.NoContent);
+
+        // To nothing, a thread, a reply in a thread, a comment of another post, and one whose author a few do not get to see.
+        string?[] parents = [null, threads[0], reply, threads[1], unseen];
+        var answers = await Task.WhenAll(
+            from parent in parents
+            from viewer in crowd
+            select viewer.PostAsync(
+                $"/v1/posts/{posts[0]}/comments",
+                new { text = $"To {parent} @author @{viewer.Username}", parentId = parent }
+            )
+        );
+
+        foreach (
+            var (asked, answer) in parents.SelectMany(parent => crowd.Select(viewer => (parent, viewer))).Zip(answers)
+        )
+        {
+            var (parent, viewer) = asked;
+            if (parent == threads[1] || (parent == unseen && few.Contains(viewer)))
+            {
+                answer.Expect(HttpStatusCode.NotFound);
+                continue;
+            }
+            answer.Expect(HttpStatusCode.Created);
+            Assert.Equal(
+                (
+                    viewer.Username,
+                    $"To {parent} @author @{viewer.Username}",
+                    parent == reply ? threads[0] : parent,
+                    posts[0]
+                ),
+                (
+                    (string)answer["author"]!["username"]!,
+                    (string)answer["text"]!,
+                    (string?)answer["parentId"],
+                    (string)answer["postId"]!
+                )
+            );
+            Assert.Equal(
+                ["author", viewer.Username],
+                await Service.QueryAsync<string[]>($"select mentions from comments where id = {answer.Id}")
+            );
+        }
+        await Counters.AssertExactAsync(Service.ConnectionString);
+        Assert.InRange(
+            await Service.QueryAsync<long>("select count(distinct xmin::text) from comments"),
+            1,
+            answers.Length / 2
+        );
+
+        async Task<string> CommentAsync(Client client, string post, object comment) =>
+            (await client.PostAsync($"/v1/posts/{post}/comments", comment)).Expect(HttpStatusCode.Created).Id;
     }
 
     [Fact]
