@@ -40,7 +40,7 @@ answers() { # <since> <addresses>
   access_log "${1%.*}" | awk -v since="$1" -v wanted="$2" '
     BEGIN { n = split(wanted, list, " "); for (i = 1; i <= n; i++) ours[list[i]] }
     function number(name) { return match($0, "\"" name "\":[0-9.]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : 0 }
-    number("ended") - number("seconds") >= since && match($0, /"tried":"[^"]*"/) {
+    (number("ended") == 0 || number("ended") - number("seconds") >= since) && match($0, /"tried":"[^"]*"/) { # an older nginx.conf: without
       count = split(substr($0, RSTART + 9, RLENGTH - 10), tried, ", ")
       match($0, /"triedStatus":"[^"]*"/)
       split(substr($0, RSTART + 15, RLENGTH - 16), status, ", ")

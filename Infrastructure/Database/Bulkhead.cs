@@ -6,7 +6,8 @@ namespace InstaSlice.Infrastructure.Database;
 /// <summary>
 /// Keeps one statement from holding every connection while it waits for a locked table: a fifth of the pool is always left to others.
 /// Each time that it has no answer, it may hold one connection less, down to one, and all again once it is answered; who asks for it
-/// meanwhile waits out here, where nothing is held.
+/// meanwhile waits out here, where nothing is held. What is asked again since it failed with others, most often because a row is held, may
+/// hold no more than that fifth: who comes anew does not wait behind it.
 /// </summary>
 /// <remarks>After M. Nygard, "Release It!": Bulkheads.</remarks>
 internal sealed class Bulkhead
@@ -20,7 +21,8 @@ internal sealed class Bulkhead
 
     private Bulkhead(int share) => (_share, _free) = (share, new SemaphoreSlim(share));
 
-    public static Bulkhead Of(NpgsqlDataSource db, string sql) => Pools.GetValue(db, static db => new Pool(db)).Of(sql);
+    public static Bulkhead Of(NpgsqlDataSource db, string sql, bool again) =>
+        Pools.GetValue(db, static db => new Pool(db)).Of(sql, again);
 
     public Task EnterAsync(CancellationToken cancel) => _free.WaitAsync(cancel);
 
@@ -42,15 +44,18 @@ internal sealed class Bulkhead
 
     private sealed class Pool(NpgsqlDataSource db)
     {
-        private readonly int _share = Math.Max(
-            1,
-            new NpgsqlConnectionStringBuilder(db.ConnectionString).MaxPoolSize * 4 / 5
-        );
+        private readonly int _size = new NpgsqlConnectionStringBuilder(db.ConnectionString).MaxPoolSize;
 
         /// <summary>By which text it is and not by what it says, which costs nothing: texts are constants.</summary>
-        private readonly ConditionalWeakTable<string, Bulkhead> _statements = [];
+        private readonly ConditionalWeakTable<string, Bulkhead> _first = [],
+            _again = [];
 
-        public Bulkhead Of(string sql) =>
-            _statements.TryGetValue(sql, out var found) ? found : _statements.GetValue(sql, _ => new Bulkhead(_share));
+        public Bulkhead Of(string sql, bool again)
+        {
+            var known = again ? _again : _first;
+            return known.TryGetValue(sql, out var found)
+                ? found
+                : known.GetValue(sql, _ => new Bulkhead(Math.Max(1, again ? _size / 5 : _size * 4 / 5)));
+        }
     }
 }

@@ -10,11 +10,11 @@ namespace InstaSlice.Infrastructure.Database;
 /// trip with others who wait. Nobody waits for a time to pass, and who is alone shares with nobody.
 /// </summary>
 /// <param name="running">How many are under way at most.</param>
-/// <param name="askAlone">Answers one, within a time if there is one.</param>
+/// <param name="askAlone">Answers one, within a time if there is one; said is whether it is asked again, after it failed with others.</param>
 /// <param name="askTogether">Answers several, who stand in the order of their places, in one round trip; or none of them.</param>
 internal sealed class SharedTrips<T>(
     int running,
-    Func<object, TimeSpan?, CancellationToken, Task<T>> askAlone,
+    Func<object, TimeSpan?, bool, CancellationToken, Task<T>> askAlone,
     Func<object[], long[], TimeSpan, Task<T[]>> askTogether
 )
 {
@@ -23,6 +23,9 @@ internal sealed class SharedTrips<T>(
 
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Long enough to find out for which place they have to wait: twice the time that a lock is waited for.</summary>
+    private static readonly TimeSpan PatienceWithMany = TimeSpan.FromMilliseconds(250);
+
     private static readonly ConditionalWeakTable<
         NpgsqlDataSource,
         ConditionalWeakTable<string, SharedTrips<T>>
@@ -30,6 +33,9 @@ internal sealed class SharedTrips<T>(
 
     private readonly Lock _lock = new();
     private readonly Queue<Request> _waiting = new();
+
+    /// <summary>Places where somebody else keeps something locked, as far as is known.</summary>
+    private readonly HashSet<long> _held = [];
     private int _running;
 
     /// <param name="make">Called when the statement is first asked.</param>
@@ -49,6 +55,9 @@ internal sealed class SharedTrips<T>(
         Request request;
         lock (_lock)
         {
+            // Together with others it would keep those waiting, time after time.
+            if (_held.Contains(place))
+                return AskAgainAsync(args, place, null, cancel);
             if (_running < running)
             {
                 _running++;
@@ -62,17 +71,25 @@ internal sealed class SharedTrips<T>(
 
     private async Task<T> AskAloneAsync(object args, CancellationToken cancel)
     {
-        var answer = askAlone(args, null, cancel);
-        await RunAsync(answer);
+        var answer = askAlone(args, null, false, cancel);
+        await RunAsync(answer, Patience);
         return await answer;
     }
 
+    private async Task<T> AskAgainAsync(object args, long place, TimeSpan? deadline, CancellationToken cancel)
+    {
+        var answer = await askAlone(args, deadline, true, cancel);
+        lock (_lock)
+            _held.Remove(place);
+        return answer;
+    }
+
     /// <summary>Lets others go on when this trip has ended, or takes long, as one that waits for a row does.</summary>
-    private async Task RunAsync(Task trip)
+    private async Task RunAsync(Task trip, TimeSpan patience)
     {
         try
         {
-            await trip.WaitAsync(Patience);
+            await trip.WaitAsync(patience);
         }
         catch (Exception)
         {
@@ -104,18 +121,33 @@ internal sealed class SharedTrips<T>(
         ThreadPool.UnsafeQueueUserWorkItem(requests => _ = AnswerAsync(requests), requests, preferLocal: false);
     }
 
-    private async Task AnswerAsync(Request[] requests)
+    private Task AnswerAsync(Request[] requests) =>
+        requests.Length > 1
+            ? RunAsync(AnswerEachAsync(requests), PatienceWithMany)
+            : RunAsync(AnswerAloneAsync(requests[0], again: false), Patience);
+
+    /// <summary>
+    /// Together. Where that fails, it is most often one of them that cannot be answered, or has to wait. The others are, if there is time
+    /// left: those of each place together, and only where that fails too each alone.
+    /// </summary>
+    private async Task AnswerEachAsync(Request[] requests)
     {
-        var trip = requests.Length > 1 ? AnswerTogetherAsync(requests) : AnswerAloneAsync(requests[0]);
-        await RunAsync(trip);
         try
         {
-            await trip;
+            await AnswerTogetherAsync(requests);
         }
         catch (Exception e) when (IsUndone(e))
         {
-            // Most often it is one of them that cannot be answered, or has to wait: the others are, if there is time left.
-            await Task.WhenAll(requests.Select(AnswerAloneAsync));
+            var places = requests.GroupBy(request => request.Place).Select(place => place.ToArray()).ToList();
+            if (places.Count > 1)
+            {
+                await Task.WhenAll(places.Select(AnswerEachAsync));
+                return;
+            }
+            if (IsHeld(e))
+                lock (_lock)
+                    _held.Add(requests[0].Place);
+            await Task.WhenAll(requests.Select(request => AnswerAloneAsync(request, again: true)));
         }
         catch (Exception e)
         {
@@ -125,10 +157,10 @@ internal sealed class SharedTrips<T>(
     }
 
     /// <summary>PostgreSQL has said so. When a connection breaks or the time is over, it may be done, and must not be done again.</summary>
-    private static bool IsUndone(Exception e) =>
-        e
-            is PostgresException
-                or { InnerException: PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } };
+    private static bool IsUndone(Exception e) => e is PostgresException || IsHeld(e);
+
+    private static bool IsHeld(Exception e) =>
+        e.InnerException is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
 
     private async Task AnswerTogetherAsync(Request[] requests)
     {
@@ -143,11 +175,15 @@ internal sealed class SharedTrips<T>(
             requests[i].Answer.TrySetResult(answers[i]);
     }
 
-    private async Task AnswerAloneAsync(Request request)
+    private async Task AnswerAloneAsync(Request request, bool again)
     {
         try
         {
-            request.Answer.TrySetResult(await askAlone(request.Args, request.Left, CancellationToken.None));
+            request.Answer.TrySetResult(
+                again
+                    ? await AskAgainAsync(request.Args, request.Place, request.Left, CancellationToken.None)
+                    : await askAlone(request.Args, request.Left, false, CancellationToken.None)
+            );
         }
         catch (Exception e)
         {

@@ -33,7 +33,7 @@ internal sealed partial class SlowStatements(IConfiguration configuration, ILogg
 
     /// <summary><c>CreatePost</c> of its constant <c>Sql</c>, else <c>CreatePost.Other</c>; what is no constant begins so.</summary>
     public static string NameOf(string sql) =>
-        Names.Value.GetValueOrDefault(Statement.OriginOf(sql)) ?? sql.Trim().Split('\n')[0];
+        Names.Value.GetValueOrDefault(Statement.Of(sql).Origin) ?? sql.Trim().Split('\n')[0];
 
     private static FrozenDictionary<string, string> FindNames()
     {

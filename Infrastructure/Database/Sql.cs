@@ -84,15 +84,7 @@ public static class Sql
         object? args,
         CancellationToken cancel,
         TimeSpan? deadline = null
-    ) =>
-        db.RunAsync(
-            sql,
-            args,
-            deadline,
-            static async (rows, statement, cancel) =>
-                await rows.ReadAsync(cancel) ? statement.ReaderOf<T>(rows)(rows) : default,
-            cancel
-        );
+    ) => db.RunAsync(sql, args, deadline, FirstAsync<T>, cancel);
 
     /// <summary>The first row, cut in two at a column; the second half is null where an outer join found nothing.</summary>
     public static Task<(TFirst, TSecond?)?> FirstAsync<TFirst, TSecond>(
@@ -146,13 +138,14 @@ public static class Sql
                     var share = Statement.ShareOf(sql);
                     return new(
                         SharedReads,
-                        (args, deadline, cancel) =>
+                        (args, deadline, again, cancel) =>
                             db.RunAsync(
                                 sql,
                                 args,
                                 deadline,
                                 (rows, statement, cancel) => AllAsync(rows, readerOf(rows, statement), cancel),
-                                cancel
+                                cancel,
+                                again
                             ),
                         (args, _, deadline) => db.ListEachAsync(share, args, readerOf, deadline)
                     );
@@ -189,7 +182,8 @@ public static class Sql
                     var set = Statement.SetOf(sql);
                     return new(
                         SharedWrites,
-                        (args, deadline, cancel) => db.FirstAsync<T>(sql, args, cancel, deadline),
+                        (args, deadline, again, cancel) =>
+                            db.RunAsync(sql, args, deadline, FirstAsync<T>, cancel, again),
                         (args, places, deadline) => db.FirstOfEachAsync<T>(set, new(args, places), deadline)
                     );
                 }
@@ -263,6 +257,9 @@ public static class Sql
             cancel
         );
 
+    private static async Task<T?> FirstAsync<T>(NpgsqlDataReader rows, Statement statement, CancellationToken cancel) =>
+        await rows.ReadAsync(cancel) ? statement.ReaderOf<T>(rows)(rows) : default;
+
     private static async Task<List<T>> AllAsync<T>(
         NpgsqlDataReader rows,
         Func<DbDataReader, T> read,
@@ -281,7 +278,8 @@ public static class Sql
         object? args,
         TimeSpan? deadline,
         Func<NpgsqlDataReader, Statement, CancellationToken, Task<T>> read,
-        CancellationToken cancel
+        CancellationToken cancel,
+        bool again = false
     )
     {
         if (Replica.Of(db) is { } replica)
@@ -305,7 +303,7 @@ public static class Sql
         try
         {
             // A database that hangs does not answer a cancellation either, and Npgsql waits for that for seconds. We do not.
-            return await TryAsync(db, sql, args, deadline, read, cancel)
+            return await TryAsync(db, sql, args, deadline, read, cancel, again)
                 .WaitAsync((deadline ?? Deadline) + Grace, CancellationToken.None);
         }
         catch (TimeoutException e)
@@ -324,12 +322,14 @@ public static class Sql
         object? args,
         TimeSpan? deadline,
         Func<NpgsqlDataReader, Statement, CancellationToken, Task<T>> read,
-        CancellationToken cancel
+        CancellationToken cancel,
+        bool again = false
     )
     {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         timer.CancelAfter(deadline ?? Deadline);
-        var (statement, bulkhead) = (Statement.Of(sql), Bulkhead.Of(db, sql));
+        var statement = Statement.Of(sql);
+        var bulkhead = Bulkhead.Of(db, statement.Origin, again);
         await bulkhead.EnterAsync(timer.Token);
         var connected = false;
         try

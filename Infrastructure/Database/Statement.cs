@@ -27,6 +27,7 @@ internal sealed partial class Statement
     private readonly List<string> _names = [];
     private readonly bool _isNumbered;
     private readonly bool _isShared;
+    private readonly bool _saysWhose;
     private readonly ConcurrentDictionary<Type, Action<NpgsqlParameterCollection, object>[]> _adders = new();
     private readonly ConcurrentDictionary<Type, Delegate> _readers = new();
 
@@ -35,7 +36,9 @@ internal sealed partial class Statement
 
     private Statement(string sql)
     {
-        _isShared = Shared.TryGetValue(sql, out _);
+        _isShared = Shared.TryGetValue(sql, out var origin);
+        _saysWhose = _isShared || Asked().IsMatch(sql);
+        Origin = origin ?? sql;
         var text = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
         // Numbers are counted by statement: where there are several, Npgsql takes them apart, and wants names.
         _isNumbered = !sql.Contains(";\n", StringComparison.Ordinal);
@@ -49,6 +52,9 @@ internal sealed partial class Statement
             return index < 0 ? _names.Count : index + 1;
         }
     }
+
+    /// <summary>What <see cref="ShareOf"/> or <see cref="SetOf"/> was given for this; itself, where it was not made by those.</summary>
+    public string Origin { get; }
 
     public static Statement Of(string sql) =>
         All.TryGetValue(sql, out var known) ? known : All.GetValue(sql, static sql => new Statement(sql));
@@ -91,9 +97,6 @@ internal sealed partial class Statement
         Shared.Add(set, sql);
         return set;
     }
-
-    /// <summary>What <see cref="ShareOf"/> or <see cref="SetOf"/> was given for this; itself, where it was not made by those.</summary>
-    public static string OriginOf(string sql) => Shared.TryGetValue(sql, out var origin) ? origin : sql;
 
     /// <param name="args">
     /// An object with a property for each parameter; an array of such for what <see cref="ShareOf"/> made; or a <see cref="Transaction"/>
@@ -155,8 +158,7 @@ internal sealed partial class Statement
             );
 
     /// <summary>Without the number of whose row it is.</summary>
-    private static int WidthOf(DbDataReader rows) =>
-        rows.GetName(rows.FieldCount - 1) == "number" ? rows.FieldCount - 1 : rows.FieldCount;
+    private int WidthOf(DbDataReader rows) => _saysWhose ? rows.FieldCount - 1 : rows.FieldCount;
 
     /// <summary>As <see cref="ReaderOf{T}"/>, of a row that is cut in two at a column.</summary>
     public Func<DbDataReader, (TFirst, TSecond)> ReaderOf<TFirst, TSecond>(DbDataReader rows, string splitOn) =>

@@ -43,7 +43,7 @@ internal sealed partial class PreparedStatement
     {
         var names = new List<string>();
         var numbered = Parameter().Replace(sql, match => "$" + NumberOf(match.Groups["name"].Value));
-        var (unknown, many) = Statement.OriginOf(sql) == sql ? ("unknown", "") : ("text", "[]");
+        var (unknown, many) = Statement.Of(sql).Origin == sql ? ("unknown", "") : ("text", "[]");
         var types = names.Select(name => Types.GetValueOrDefault(name, unknown) + many);
         var list = names.Count == 0 ? "" : $"({string.Join(", ", types)})";
         await ExecuteAsync(connection, "deallocate all");

@@ -309,6 +309,34 @@ public sealed class SharedTripsTests(Service service) : ServiceTest(service)
         Assert.Equal(8, (int)(await author.GetAsync($"/v1/posts/{held}"))["likeCount"]!);
     }
 
+    [Fact]
+    public async Task Who_keeps_coming_for_a_row_that_is_held_keeps_nobody_from_another()
+    {
+        var author = await SignUpAsync("author");
+        var (held, free) = (await Builders.PostAsync(Service, author), await Builders.PostAsync(Service, author));
+        var crowd = await CrowdAsync(20);
+
+        await using var connection = new NpgsqlConnection(Service.ConnectionString);
+        await connection.OpenAsync(Cancel);
+        await using var transaction = await connection.BeginTransactionAsync(Cancel);
+        await Dapper.SqlMapper.ExecuteAsync(connection, $"select from posts where id = {held} for update");
+        var (waiting, passing) = (new List<Task<Reply>>(), new List<Task<Reply>>());
+        for (var i = 0; i < 80; i++)
+        {
+            waiting.Add(crowd[i % crowd.Length].PutAsync($"/v1/posts/{held}/like"));
+            for (var j = 0; j < 4; j++)
+                passing.Add(crowd[((4 * i) + j) % crowd.Length].PutAsync($"/v1/posts/{free}/like"));
+            await Task.Delay(TimeSpan.FromMilliseconds(40), Cancel);
+        }
+        Assert.All(await Task.WhenAll(passing), answer => answer.Expect(HttpStatusCode.OK));
+        await transaction.CommitAsync(Cancel);
+
+        var liked = (await Task.WhenAll(waiting)).Count(answer => answer.Status == HttpStatusCode.OK);
+        Assert.InRange(liked, 1, waiting.Count - 1);
+        Assert.Equal(crowd.Length, (int)(await author.GetAsync($"/v1/posts/{free}"))["likeCount"]!);
+        await Counters.AssertExactAsync(Service.ConnectionString);
+    }
+
     private async Task<Client[]> CrowdAsync(int size)
     {
         var crowd = new Client[size];
