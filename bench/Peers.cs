@@ -62,7 +62,7 @@ internal static class Peers
             for (var round = 0; round <= rounds; round++)
                 foreach (var (server, all) in servers.Zip(measured))
                 {
-                    var one = await Load.RunAsync(server.Address, script, round == 0 ? 3 * seconds : seconds);
+                    var one = await Load.RunAsync(server.Address, script, round == 0 ? 5 * seconds : seconds);
                     if (round > 0)
                         all.Add(one);
                 }
