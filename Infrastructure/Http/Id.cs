@@ -35,7 +35,7 @@ internal sealed class IdConverter : JsonConverter<Id>
 
     public override void Write(Utf8JsonWriter writer, Id value, JsonSerializerOptions options)
     {
-        Span<char> digits = stackalloc char[20];
+        Span<byte> digits = stackalloc byte[20];
         value.Value.TryFormat(digits, out var length, default, CultureInfo.InvariantCulture);
         writer.WriteStringValue(digits[..length]);
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -57,15 +58,15 @@ public static class Json
 /// <summary>RFC 3339 in UTC with milliseconds: <c>2026-11-21T18:27:23.970Z</c>.</summary>
 internal sealed class TimeConverter : JsonConverter<DateTime>
 {
-    private const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
-
     public override DateTime Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         throw new NotSupportedException("No request carries a time.");
 
     public override void Write(Utf8JsonWriter writer, DateTime value, JsonSerializerOptions options)
     {
-        Span<char> text = stackalloc char[24];
-        value.TryFormat(text, out var length, Format, CultureInfo.InvariantCulture);
-        writer.WriteStringValue(text[..length]);
+        Span<byte> text = stackalloc byte[33];
+        // "O" has seven digits of the second. It is written many times faster than a format of one's own.
+        Utf8Formatter.TryFormat(value, text, out _, 'O');
+        text[23] = (byte)'Z';
+        writer.WriteStringValue(text[..24]);
     }
 }
