@@ -25,10 +25,15 @@ internal static class LikePost
         counted as (
             update post_counters c set like_count = c.like_count + new.many
             from (select post_id, count(*) as many from added group by post_id) new where c.post_id = new.post_id
-            returning c.post_id, c.like_count),
+            returning c.post_id, c.like_count - new.many as others),
         told as (insert into notification_outbox (kind, actor_id, subject_id) select 'post_like', profile_id, post_id from added)
-        select coalesce(counted.like_count, counters.like_count) as like_count, target.number
-        from target join post_counters counters on counters.post_id = target.id left join counted on counted.post_id = target.id
+        -- Who likes it together with others is told the count that he made it; who liked it already, the count before them.
+        select coalesce(
+                counted.others + dense_rank() over (partition by target.id order by added.profile_id), counters.like_count)::integer as like_count,
+            target.number
+        from target join post_counters counters on counters.post_id = target.id
+        left join added on added.post_id = target.id and added.profile_id = target.viewer
+        left join counted on counted.post_id = added.post_id
         """;
 
     /// <summary>Likes a post. The second time changes nothing.</summary>

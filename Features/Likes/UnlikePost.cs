@@ -19,13 +19,18 @@ internal static class UnlikePost
             for key share of p),
         removed as (
             delete from post_likes l using target where l.post_id = target.id and l.profile_id = target.viewer
-            returning l.post_id),
+            returning l.post_id, l.profile_id),
         counted as (
             update post_counters c set like_count = c.like_count - gone.many
             from (select post_id, count(*) as many from removed group by post_id) gone where c.post_id = gone.post_id
-            returning c.post_id, c.like_count)
-        select coalesce(counted.like_count, counters.like_count) as like_count, target.number
-        from target join post_counters counters on counters.post_id = target.id left join counted on counted.post_id = target.id
+            returning c.post_id, c.like_count + gone.many as others)
+        -- Who takes it back together with others is told the count that he left; who did not like it, the count before them.
+        select coalesce(
+                counted.others - dense_rank() over (partition by target.id order by removed.profile_id), counters.like_count)::integer as like_count,
+            target.number
+        from target join post_counters counters on counters.post_id = target.id
+        left join removed on removed.post_id = target.id and removed.profile_id = target.viewer
+        left join counted on counted.post_id = removed.post_id
         """;
 
     /// <summary>Takes one's like of a post back. The second time changes nothing.</summary>

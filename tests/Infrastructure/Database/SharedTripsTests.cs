@@ -149,13 +149,10 @@ public sealed class SharedTripsTests(Service service) : ServiceTest(service)
             select viewer.PostAsync($"/v1/posts/{post}/comments", new { text = viewer.Username })
         );
 
-        // Each is told how many they were when his was written, and perhaps with him others: nobody fewer than were told before him.
-        foreach (var those in likes.Chunk(crowd.Length))
-        {
-            var counts = those.Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order().ToArray();
-            Assert.Equal(crowd.Length, counts[^1]);
-            Assert.All(counts, (count, i) => Assert.InRange(count, i + 1, crowd.Length));
-        }
+        // Each sees the count that he made it.
+        var counts = Enumerable.Range(1, crowd.Length);
+        Assert.Equal(counts, likes[..40].Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order());
+        Assert.Equal(counts, likes[40..].Select(like => (int)like.Expect(HttpStatusCode.OK)["likeCount"]!).Order());
         Assert.Equal(
             [.. crowd.Select(viewer => viewer.Username), .. crowd.Select(viewer => viewer.Username)],
             comments.Select(comment => (string?)comment.Expect(HttpStatusCode.Created)["author"]!["username"])
