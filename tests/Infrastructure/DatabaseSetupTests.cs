@@ -9,6 +9,7 @@ public sealed class DatabaseSetupTests(Service service) : ServiceTest(service)
     [Theory]
     [InlineData("plan_cache_mode", "force_generic_plan")] // those that QueryPlanTests looks at
     [InlineData("jit", "off")]
+    [InlineData("enable_seqscan", "off")]
     public async Task Every_connection_has_it_so_whatever_the_server_says(string setting, string value)
     {
         var db = Service.Services.GetRequiredService<NpgsqlDataSource>();

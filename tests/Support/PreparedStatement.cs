@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using InstaSlice.Infrastructure.Database;
 using Npgsql;
@@ -62,6 +63,14 @@ internal sealed partial class PreparedStatement
     /// <summary>The plan that serves for any parameters.</summary>
     public Task<string> ExplainAsync() => ExplainAsync("format json", _ => "null");
 
+    /// <summary>The tables that this plan reads from end to end.</summary>
+    public async Task<List<string>> ScannedAsync() =>
+        [
+            .. Nodes(JsonNode.Parse(await ExplainAsync())![0]!["Plan"]!)
+                .Where(node => (string?)node["Node Type"] == "Seq Scan")
+                .Select(node => (string)node["Relation Name"]!),
+        ];
+
     /// <summary>What that plan did for these parameters, given as literals.</summary>
     public Task<string> ExplainRunAsync(IReadOnlyDictionary<string, string> values) =>
         ExplainAsync("analyze, timing off, format json", name => values[name]);
@@ -73,6 +82,9 @@ internal sealed partial class PreparedStatement
         await using var command = new NpgsqlCommand($"explain ({options}) execute {_name}{values}", _connection);
         return (string)(await command.ExecuteScalarAsync())!;
     }
+
+    private static IEnumerable<JsonNode> Nodes(JsonNode node) =>
+        (node["Plans"]?.AsArray() ?? []).SelectMany(child => Nodes(child!)).Prepend(node);
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {
