@@ -148,14 +148,14 @@ public sealed class UploadTests(PostgresServer postgres) : ProcessTest(postgres)
                 Cancel
             );
         }
-        var before = Memory(service.Id);
+        var before = service.Kilobytes("VmRSS");
 
         var replies = await Task.WhenAll(
             locations.Select(upload => SendAsync(nina, upload, 64, new EndlessContent(Length - 65)))
         );
 
         Assert.All(replies, reply => reply.Expect(HttpStatusCode.NoContent));
-        var (now, peak) = (Memory(service.Id), Memory(service.Id, "VmHWM"));
+        var (now, peak) = (service.Kilobytes("VmRSS"), service.Kilobytes("VmHWM"));
         TestContext.Current.TestOutputHelper!.WriteLine($"before {before}, after {now}, at most {peak} kB");
         Assert.True(peak - before < 64_000, $"{before} kB before, {peak} kB at most.");
     }
@@ -217,16 +217,6 @@ public sealed class UploadTests(PostgresServer postgres) : ProcessTest(postgres)
             Directory.Delete(place, recursive: true);
         }
     }
-
-    private static int Memory(int process, string line = "VmRSS") =>
-        int.Parse(
-            File.ReadLines($"/proc/{process}/status")
-                .Single(found => found.StartsWith(line + ":", StringComparison.Ordinal))
-                .Split(':')[1]
-                .Replace("kB", "", StringComparison.Ordinal)
-                .Trim(),
-            CultureInfo.InvariantCulture
-        );
 
     private static async Task<Reply> BeginAsync(Client client, int length) =>
         (

@@ -130,6 +130,17 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Nobody in particular.</summary>
+    /// <param name="line">Of /proc/PID/status: VmRSS what is resident, VmHWM the most that ever was.</param>
+    public int Kilobytes(string line) =>
+        int.Parse(
+            File.ReadLines($"/proc/{Id}/status")
+                .Single(found => found.StartsWith(line + ":", StringComparison.Ordinal))
+                .Split(':')[1]
+                .Replace("kB", "", StringComparison.Ordinal)
+                .Trim(),
+            CultureInfo.InvariantCulture
+        );
+
     public Client Anonymous() => new(null) { At = Address };
 
     public async Task<Client> SignUpAsync(string username, string password = "correct horse battery")

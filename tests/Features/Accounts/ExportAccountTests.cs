@@ -259,26 +259,6 @@ public sealed class ExportAccountTests(Service service) : MediaTest(service)
         (await me.GetAsync(Path)).Expect(HttpStatusCode.OK);
     }
 
-    [Fact]
-    [Trait("Size", "Large")]
-    public async Task A_large_file_is_never_in_memory()
-    {
-        var me = await SignUpAsync("me");
-        await GrowAsync(await AddAsync(me), 1024);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        using var reading = await BeginAsync(me);
-        await using var body = await reading.Content.ReadAsStreamAsync(Cancel);
-        var (buffer, total, most) = (new byte[Megabyte], 0L, 0L);
-        while (await body.ReadAsync(buffer, Cancel) is > 0 and var read)
-        {
-            if (total / (64 * Megabyte) != (total += read) / (64 * Megabyte))
-                most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true) - before);
-        }
-
-        Assert.True(total > 1024L * Megabyte);
-        Assert.InRange(most, 0, 32 * Megabyte);
-    }
-
     /// <summary>The answer's head; its body waits.</summary>
     private async Task<HttpResponseMessage> BeginAsync(Client client)
     {

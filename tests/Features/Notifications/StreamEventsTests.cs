@@ -220,7 +220,7 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
 
     [Fact]
     [Trait("Size", "Large")]
-    public async Task A_client_that_stops_reading_is_cut_off_and_costs_no_memory_meanwhile()
+    public async Task A_client_that_stops_reading_is_cut_off()
     {
         await Service.ExecuteAsync("update posts set caption = repeat('ä', 2200)");
         await Service.ExecuteAsync(
@@ -249,10 +249,6 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
         );
         var streams = Service.Services.GetRequiredService<EventStreams>();
         await Eventually.TrueAsync(() => Task.FromResult(streams.Count == 1), "it listened");
-        // 36 MB wait for it. What is held of them is a page of fifty.
-        await Task.Delay(3000, Cancel);
-        var held = GC.GetTotalMemory(forceFullCollection: true);
-        Assert.True(held < 200_000_000, $"{held} bytes are in use.");
 
         await NoneIsOpenAsync();
         // Those who read get all of it.
