@@ -4,7 +4,6 @@ using InstaSlice.Features.Profiles;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
-using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 using Outcome = Microsoft.AspNetCore.Http.HttpResults.Results<
     InstaSlice.Features.Media.NewUpload,

@@ -1,7 +1,6 @@
 using InstaSlice.Infrastructure.Http;
 using InstaSlice.Infrastructure.OpenApi;
 using Microsoft.AspNetCore.Http.Metadata;
-using Microsoft.AspNetCore.Mvc;
 
 namespace InstaSlice.Features.Media;
 
@@ -13,10 +12,7 @@ public static class MediaEndpoints
             .WithTag("Media", "Pictures and videos: uploading them, and getting their bytes.");
         media
             .MapPost("", UploadMedia.Handle)
-            .WithMetadata(
-                new RequestSizeLimitAttribute(MediaUpload.MaximumRequestBytes),
-                ProblemKind.InsufficientStorage
-            )
+            .WithMetadata(new RequestSizeLimit(MediaUpload.MaximumRequestBytes), ProblemKind.InsufficientStorage)
             .WithMetadata(new AcceptsMetadata(["multipart/form-data"], typeof(UploadMediaForm)));
         MapUploads(media.MapGroup("/uploads"));
         media.MapGet("/{id:id}", GetMedia.Handle).AllowAnonymous();
@@ -27,7 +23,7 @@ public static class MediaEndpoints
     /// <summary>The tus protocol.</summary>
     private static void MapUploads(RouteGroupBuilder uploads)
     {
-        var piece = new RequestSizeLimitAttribute(UploadIntake.MaximumBytes);
+        var piece = new RequestSizeLimit(UploadIntake.MaximumBytes);
         string[] options = [HttpMethods.Options];
         uploads.MapMethods("", options, DescribeUploads.Handle).AllowAnonymous();
         uploads.MapMethods("/{id:id}", options, DescribeUploads.Handle).AllowAnonymous().ExcludeFromDescription();

@@ -2,7 +2,6 @@ using System.ComponentModel;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 
 namespace InstaSlice.Features.Media;
 

@@ -9,11 +9,13 @@ namespace InstaSlice.Infrastructure.Auth;
 /// Reads <c>Authorization: Bearer</c> (RFC 6750): a valid access token of a session that has not ended sets the viewer. There is one
 /// scheme, so this stands where ASP.NET Core would look for which one to ask, and says what it would ask it to say.
 /// </summary>
-internal sealed class BearerAuthentication(RequestDelegate next, AccessTokens tokens, EndedSessions ended)
+internal sealed class BearerAuthentication(RequestDelegate next, IServiceProvider services, EndedSessions ended)
 {
     public const string Scheme = "Bearer";
 
     private const string Prefix = Scheme + " ";
+
+    private readonly Lazy<AccessTokens> _tokens = new(services.GetRequiredService<AccessTokens>);
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -23,7 +25,7 @@ internal sealed class BearerAuthentication(RequestDelegate next, AccessTokens to
             if (
                 header is [{ } value]
                 && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-                && await tokens.ReadAsync(value[Prefix.Length..].Trim()) is { } viewer
+                && await _tokens.Value.ReadAsync(value[Prefix.Length..].Trim()) is { } viewer
                 && !await ended.HasEndedAsync(viewer.SessionId, context.RequestAborted)
             )
                 context.User = new ClaimsPrincipal(new ViewerIdentity(viewer));

@@ -6,7 +6,7 @@ namespace InstaSlice.Infrastructure.Auth;
 
 /// <summary>
 /// The secrets of the service, all derived from the one that the operator gives, so that every instance agrees and no use of one
-/// says anything about another (HKDF, RFC 5869).
+/// says anything about another (HKDF, RFC 5869). Each when it is first wanted: OpenSSL takes some megabytes.
 /// </summary>
 public sealed class Keys
 {
@@ -18,20 +18,14 @@ public sealed class Keys
         _root = configuration["Jwt:SigningKey"] is { Length: > 0 } text
             ? Parse(text)
             : OfDevelopment(configuration, environment);
-        Tokens = Derive("access tokens");
-        Cursors = Derive("cursors");
-        RefreshTokens = Derive("refresh tokens");
-        Requests = Derive("requests");
-        LoginSubjects = Derive("login subjects");
-        MediaUrls = Derive("media urls");
     }
 
-    public byte[] Tokens { get; }
-    public byte[] Cursors { get; }
-    public byte[] RefreshTokens { get; }
-    public byte[] Requests { get; }
-    public byte[] LoginSubjects { get; }
-    public byte[] MediaUrls { get; }
+    public byte[] Tokens => field ??= Derive("access tokens");
+    public byte[] Cursors => field ??= Derive("cursors");
+    public byte[] RefreshTokens => field ??= Derive("refresh tokens");
+    public byte[] Requests => field ??= Derive("requests");
+    public byte[] LoginSubjects => field ??= Derive("login subjects");
+    public byte[] MediaUrls => field ??= Derive("media urls");
 
     private byte[] Derive(string purpose) =>
         HKDF.DeriveKey(

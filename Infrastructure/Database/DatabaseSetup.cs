@@ -1,4 +1,3 @@
-using Dapper;
 using InstaSlice.Infrastructure.Running;
 using Npgsql;
 
@@ -27,10 +26,6 @@ public static class DatabaseSetup
 
     public static void AddDatabase(this WebApplicationBuilder builder)
     {
-        DefaultTypeMap.MatchNamesWithUnderscores = true;
-        SqlMapper.AddTypeHandler(new ArrayHandler<string>());
-        SqlMapper.AddTypeHandler(new ArrayHandler<long>());
-
         // The connection string is read when the first connection is wanted: a private PostgreSQL knows its own only once it runs.
         builder.Services.AddSingleton<DatabaseClock>();
         builder.Services.AddSingleton<TimeProvider>(services => services.GetRequiredService<DatabaseClock>());

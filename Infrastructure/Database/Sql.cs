@@ -37,7 +37,7 @@ public static class Sql
             sql,
             args,
             deadline,
-            static (rows, statement, cancel) => AllAsync(rows, statement.ReaderOf<T>(rows), cancel),
+            static (rows, statement, cancel) => AllAsync(rows, () => statement.ReaderOf<T>(rows), cancel),
             cancel
         );
 
@@ -53,7 +53,8 @@ public static class Sql
             sql,
             args,
             null,
-            (rows, statement, cancel) => AllAsync(rows, statement.ReaderOf<TFirst, TSecond>(rows, splitOn), cancel),
+            (rows, statement, cancel) =>
+                AllAsync(rows, () => statement.ReaderOf<TFirst, TSecond>(rows, splitOn), cancel),
             cancel
         );
 
@@ -72,7 +73,7 @@ public static class Sql
             args,
             null,
             (rows, statement, cancel) =>
-                AllAsync(rows, statement.ReaderOf<TFirst, TSecond, TThird>(rows, splitOn), cancel),
+                AllAsync(rows, () => statement.ReaderOf<TFirst, TSecond, TThird>(rows, splitOn), cancel),
             cancel
         );
 
@@ -143,7 +144,7 @@ public static class Sql
                                 sql,
                                 args,
                                 deadline,
-                                (rows, statement, cancel) => AllAsync(rows, readerOf(rows, statement), cancel),
+                                (rows, statement, cancel) => AllAsync(rows, () => readerOf(rows, statement), cancel),
                                 cancel,
                                 again
                             ),
@@ -260,15 +261,17 @@ public static class Sql
     private static async Task<T?> FirstAsync<T>(NpgsqlDataReader rows, Statement statement, CancellationToken cancel) =>
         await rows.ReadAsync(cancel) ? statement.ReaderOf<T>(rows)(rows) : default;
 
+    /// <param name="readerOf">Not asked for where there is no row: a service that waits for work then never sets Dapper up.</param>
     private static async Task<List<T>> AllAsync<T>(
         NpgsqlDataReader rows,
-        Func<DbDataReader, T> read,
+        Func<Func<DbDataReader, T>> readerOf,
         CancellationToken cancel
     )
     {
         var all = new List<T>();
+        Func<DbDataReader, T>? read = null;
         while (await rows.ReadAsync(cancel))
-            all.Add(read(rows));
+            all.Add((read ??= readerOf())(rows));
         return all;
     }
 
@@ -355,7 +358,7 @@ public static class Sql
                     }
                     finally
                     {
-                        SlowStatements.Look(db, sql, backend, start);
+                        SlowStatements.Look(db, sql, backend, start, deadline ?? Deadline);
                     }
                 }
                 catch (PostgresException e) when (attempt < Attempts && IsWorthAnotherTry(e)) { }

@@ -3,7 +3,6 @@ using System.Data.Common;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
-using Dapper;
 using Npgsql;
 
 namespace InstaSlice.Infrastructure.Database;
@@ -206,7 +205,7 @@ internal sealed partial class Statement
     private static Func<DbDataReader, T> Part<T>(DbDataReader rows, int start, int end) =>
         IsOneColumn(Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T))
             ? row => row.IsDBNull(start) ? default! : row.GetFieldValue<T>(start)
-            : rows.GetRowParser<T>(startIndex: start, length: end - start, returnNullIfFirstMissing: start > 0);
+            : RowParsers.Of<T>(rows, start, end);
 
     private static bool IsOneColumn(Type type) =>
         type.IsPrimitive || type == typeof(string) || type == typeof(DateTime) || type == typeof(byte[]);

@@ -16,6 +16,7 @@ public static partial class RunningSetup
 
     public static void AddRunning(this WebApplicationBuilder builder)
     {
+        NativeMemory.GiveBackBlocks();
         builder.AddSecrets();
         builder.Services.AddSingleton<Draining>();
         builder.Services.AddSingleton<IHostLifetime>(services => services.GetRequiredService<Draining>());

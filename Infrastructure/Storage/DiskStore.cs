@@ -111,7 +111,7 @@ public sealed class DiskStore(string root) : IFileStore
         try
         {
             Directory.CreateDirectory(_root);
-            var probe = Path.Combine(_root, ".probe-" + StorageKey.New());
+            var probe = Path.Combine(_root, ".probe-" + Path.GetRandomFileName());
             using var file = new FileStream(
                 probe,
                 FileMode.CreateNew,

@@ -60,6 +60,29 @@ public sealed class SlowStatementTests(PostgresServer postgres) : ProcessTest(po
     }
 
     [Fact]
+    public async Task What_may_take_longer_than_a_request_is_slow_later()
+    {
+        ServiceProcess process;
+        await using (await HoldAsync("lock table explore_rankings in access exclusive mode"))
+        {
+            process = await StartAsync(("Logging__SlowStatementMs", null));
+            await UntilWaitingAsync();
+            await Task.Delay(1000, Cancel);
+        }
+        await Eventually.TrueAsync(
+            () => QueryAsync<bool>("select exists (select from explore_rankings)"),
+            "the posts were ranked"
+        );
+        process.Terminate();
+        Assert.Equal(0, await process.ExitAsync());
+
+        Assert.DoesNotContain(
+            process.EventsNamed("SlowStatement"),
+            logged => (string?)logged["Statement"] == "RankPosts.Rank"
+        );
+    }
+
+    [Fact]
     public void Every_statement_has_a_name_that_says_where_it_stands()
     {
         Assert.Equal("CreateComment", SlowStatements.NameOf(Statements.All["CreateComment.Sql"]));
