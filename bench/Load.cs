@@ -71,7 +71,20 @@ internal sealed partial record Load(
                 $"\\set n random(1, {Things})"
                 + Pgbench.Statement("Profiles.GetProfile", ("username", "('user' || :n)"))
         ),
-        new("search", ["GET"], (_, _) => ["/v1/search/posts?q=glacier"]),
+        new(
+            "search",
+            ["GET"],
+            (_, _) => ["/v1/search/posts?q=glacier"],
+            Script: _ =>
+                Pgbench.Statement(
+                    "Search.SearchPosts",
+                    ("q", "'glacier'"),
+                    ("pinned", "null::bigint"),
+                    ("afterScore", $"{long.MaxValue}"),
+                    ("afterId", $"{long.MaxValue}"),
+                    ("take", "21")
+                )
+        ),
         new(
             "new comment",
             ["POST"],
@@ -102,7 +115,13 @@ internal sealed partial record Load(
             (data, _) => [$"/v1/posts/{data.HotPost}/like"],
             Script: data => $"\\set id {data.HotPost}" + Pgbench.Statement(LikeSlice) + Pgbench.Statement(UnlikeSlice)
         ),
-        new("media bytes", ["GET"], (data, _) => data.PostsWithFiles.Select(id => $"/media/{id}-large")),
+        new(
+            "media bytes",
+            ["GET"],
+            (data, _) => data.PostsWithFiles.Select(id => $"/media/{id}-large"),
+            Script: data =>
+                data.RandomPost + Pgbench.Statement("Media.GetMediaFile", ("variant", "'large'"), ("signed", "false"))
+        ),
         new(
             "login",
             ["POST"],
