@@ -15,7 +15,11 @@ internal sealed class BearerAuthentication(RequestDelegate next, IServiceProvide
 
     private const string Prefix = Scheme + " ";
 
-    private readonly Lazy<AccessTokens> _tokens = new(services.GetRequiredService<AccessTokens>);
+    /// <summary>Not before the first token comes: what reads them is large.</summary>
+    private readonly Lazy<AccessTokens> _tokens = new(
+        services.GetRequiredService<AccessTokens>,
+        LazyThreadSafetyMode.PublicationOnly
+    );
 
     public async Task InvokeAsync(HttpContext context)
     {

@@ -7,15 +7,17 @@ namespace InstaSlice.Infrastructure.Database;
 public static class DatabaseSetup
 {
     // What an operator's connection string leaves open. Statement texts are constants, so each is prepared once per connection;
-    // no statement leaves session state behind, so a connection needs no reset between requests. The feed takes longer to plan than to
-    // run, and compiling a statement takes longer than any of ours may: so one plan for all values, which the tests look at, and no JIT.
-    // Such a plan may be made while a table is all but empty, and is kept for minutes in which that may fill: it is to use the indexes.
+    // no statement leaves session state behind, so a connection needs no reset between requests.
     private static readonly string Defaults =
         // By it PostgreSQL's own log and pg_stat_activity say which instance asked.
         $"Application Name=instaslice@{Environment.MachineName}:{Environment.ProcessId};"
         + "Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=20;"
-        + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false;"
-        + "Options='-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off'";
+        + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false;Enlist=false";
+
+    // Of each session. The feed takes longer to plan than to run, and compiling a statement takes longer than any of ours may: so one plan
+    // for all values, which the tests look at, and no JIT. Such a plan may be made while a table is all but empty, and is kept for minutes
+    // in which that may fill: it is to use the indexes.
+    private const string Options = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off ";
 
     // Of several hosts the one that does not answer must leave a request time for the next, and which of them is the primary is asked anew
     // that often. Npgsql has whole seconds.
@@ -48,12 +50,12 @@ public static class DatabaseSetup
 
     /// <summary>With several hosts, always whichever is the primary.</summary>
     /// <param name="name">What the pool is called in measurements, in place of the connection string.</param>
-    /// <param name="options">Of each session; what the operator gives comes after them, and wins.</param>
-    internal static NpgsqlDataSource Build(string connectionString, string name, string options = "")
+    /// <param name="more">Options of each session; what the operator gives comes after all of them, and wins.</param>
+    internal static NpgsqlDataSource Build(string connectionString, string name, string more = "")
     {
         var several = HasSeveralHosts(connectionString) ? SeveralHosts : "";
         var source = new NpgsqlDataSourceBuilder($"{Defaults};{several};{connectionString}") { Name = name };
-        source.ConnectionStringBuilder.Options = options + source.ConnectionStringBuilder.Options;
+        source.ConnectionStringBuilder.Options = Options + more + source.ConnectionStringBuilder.Options;
         // Statements are seen in the request's own event and in traces, not one by one in the log.
         source.UseLoggerFactory(null);
         var db = source.Build();

@@ -24,11 +24,11 @@ internal sealed partial class SlowStatements(IConfiguration configuration, ILogg
     public void Watch(NpgsqlDataSource db) => Watched.Add(db, this);
 
     /// <param name="start">When the statement was sent, by <see cref="Stopwatch"/>.</param>
-    /// <param name="deadline">What may take longer than a request is slow by as much later.</param>
+    /// <param name="deadline">What may take longer than a request is slow by as much later; what has less time left is not slow any sooner.</param>
     public static void Look(NpgsqlDataSource db, string sql, int backend, long start, TimeSpan deadline)
     {
         var took = Stopwatch.GetElapsedTime(start);
-        if (Watched.TryGetValue(db, out var slow) && took >= slow._after * (deadline / Sql.Deadline))
+        if (Watched.TryGetValue(db, out var slow) && took >= slow._after * Math.Max(1, deadline / Sql.Deadline))
             slow.LogSlow(NameOf(sql), took.TotalMilliseconds, backend);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
 using Npgsql;
 
@@ -25,12 +26,14 @@ public sealed class PageCostTests(PostgresServer postgres) : IAsyncLifetime
         ["id"] = "1",
     };
 
+    private NpgsqlDataSource _db = null!;
     private NpgsqlConnection _connection = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _connection = new NpgsqlConnection(await postgres.CreateDatabaseAsync());
-        await _connection.OpenAsync();
+        // With the options that the service's sessions have, which is what its plans go by.
+        _db = DatabaseSetup.Build(await postgres.CreateDatabaseAsync() + ";Max Auto Prepare=0", "pages");
+        _connection = await _db.OpenConnectionAsync();
         var sql = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Support", "popular.sql"));
         await using var command = new NpgsqlCommand(sql, _connection);
         await command.ExecuteNonQueryAsync();
@@ -41,6 +44,7 @@ public sealed class PageCostTests(PostgresServer postgres) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _connection.DisposeAsync();
+        await _db.DisposeAsync();
         await postgres.DropDatabaseAsync(_connection.ConnectionString);
     }
 

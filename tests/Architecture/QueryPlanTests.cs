@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using InstaSlice.Tests.Support;
 using Npgsql;
 
@@ -5,10 +6,10 @@ namespace InstaSlice.Tests.Architecture;
 
 /// <summary>
 /// With a million rows in every table, no statement reads a table from end to end, also where PostgreSQL is free to: the service's
-/// connections keep it from that (<see cref="EarlyPlanTests"/>), and it would then read an index from end to end.
+/// connections keep it from that (<see cref="EarlyPlanTests"/>), and it would then read an index from end to end. So it plans the same there.
 /// </summary>
 [Trait("Size", "Large")]
-public sealed class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
+public sealed partial class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
 {
     private const int Million = 1_000_000;
 
@@ -51,6 +52,7 @@ public sealed class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
 
         Assert.Empty(scans);
         Assert.Empty(needless);
+        await The_services_connections_plan_the_same();
         Assert.Empty(MayScan.Keys.Except(Statements.All.Keys));
     }
 
@@ -67,6 +69,27 @@ public sealed class QueryPlanTests(PostgresServer postgres) : IAsyncLifetime
         };
         Assert.Equal("", await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
     }
+
+    private async Task The_services_connections_plan_the_same()
+    {
+        var others = new List<string>();
+        foreach (var (name, sql) in Statements.All.Concat(Statements.Shared))
+            if (await PlanAsync(sql, "on") != await PlanAsync(sql, "off"))
+                others.Add(name);
+        Assert.Empty(others);
+    }
+
+    private async Task<string> PlanAsync(string sql, string scans)
+    {
+        await using var command = new NpgsqlCommand($"set enable_seqscan = {scans}", _connection);
+        await command.ExecuteNonQueryAsync();
+        var plan = await (await PreparedStatement.PrepareAsync(_connection, sql)).ExplainAsync();
+        return Passed().Replace(plan, "$");
+    }
+
+    /// <summary>What one part of a plan passes on to another: numbered anew each time.</summary>
+    [GeneratedRegex(@"\$[0-9]+")]
+    private static partial Regex Passed();
 
     private async Task<List<string>> ScannedAsync(string sql) =>
         await (await PreparedStatement.PrepareAsync(_connection, sql)).ScannedAsync();

@@ -1,3 +1,4 @@
+using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -17,6 +18,16 @@ public sealed class DatabaseSetupTests(Service service) : ServiceTest(service)
         Assert.Equal(value, await command.ExecuteScalarAsync(Cancel));
         command.CommandText = $"select source from pg_settings where name = '{setting}'";
         Assert.Equal("client", await command.ExecuteScalarAsync(Cancel));
+    }
+
+    [Theory]
+    [InlineData("enable_seqscan", "off")]
+    [InlineData("jit", "on")]
+    public async Task Of_these_the_operator_changes_those_that_he_names(string setting, string value)
+    {
+        await using var db = DatabaseSetup.Build(Service.ConnectionString + ";Options=-c jit=on", "own");
+        await using var command = db.CreateCommand($"show {setting}");
+        Assert.Equal(value, await command.ExecuteScalarAsync(Cancel));
     }
 
     [Theory]

@@ -1,6 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace InstaSlice.Tests.Running;
 
@@ -76,10 +80,35 @@ public sealed class SlowStatementTests(PostgresServer postgres) : ProcessTest(po
         process.Terminate();
         Assert.Equal(0, await process.ExitAsync());
 
+        Assert.Equal("RankPosts.Rank", SlowStatements.NameOf(Statements.All["RankPosts.Rank"]));
         Assert.DoesNotContain(
             process.EventsNamed("SlowStatement"),
             logged => (string?)logged["Statement"] == "RankPosts.Rank"
         );
+    }
+
+    [Theory]
+    [InlineData(150, 1800, false)]
+    [InlineData(250, 1800, true)]
+    [InlineData(150, 700, false)] // of a replica, or of what waited before it was its turn
+    [InlineData(250, 700, true)]
+    [InlineData(1900, 18_000, false)]
+    [InlineData(2100, 18_000, true)]
+    public void What_is_slow_goes_by_what_it_may_take_at_most(int took, int deadline, bool isSlow)
+    {
+        var log = new Log();
+        using var db = NpgsqlDataSource.Create("Host=nowhere");
+        new SlowStatements(new ConfigurationBuilder().Build(), log).Watch(db);
+
+        SlowStatements.Look(
+            db,
+            "select 1",
+            1,
+            Stopwatch.GetTimestamp() - (took * Stopwatch.Frequency / 1000),
+            TimeSpan.FromMilliseconds(deadline)
+        );
+
+        Assert.Equal(isSlow ? 1 : 0, log.Events);
     }
 
     [Fact]
@@ -92,6 +121,24 @@ public sealed class SlowStatementTests(PostgresServer postgres) : ProcessTest(po
         );
         // Of a text that is no constant, all that is known is how it begins.
         Assert.Equal("select 1", SlowStatements.NameOf("select 1\nfrom nothing"));
+    }
+
+    private sealed class Log : ILogger<SlowStatements>
+    {
+        public int Events { get; private set; }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        void ILogger.Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => Events++;
     }
 
     private string Pooled => Database + ";Pooling=true";

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace InstaSlice.Tests.Support;
@@ -38,6 +40,25 @@ internal sealed class EventClient : IDisposable
             // The first block says how soon to come back, and from where on.
             Assert.Null(await client.BlockAsync());
         return client;
+    }
+
+    /// <summary>Somebody who asks for all that there is, and then does not read it.</summary>
+    public static async Task<Socket> AskAsync(Uri at, Client who)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+        await socket.ConnectAsync(at.Host, at.Port, cancel);
+        await socket.SendAsync(
+            Encoding.ASCII.GetBytes(
+                $"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {who.Token}\r\nLast-Event-ID: 0\r\n\r\n"
+            ),
+            cancel
+        );
+        // But how it begins.
+        var begun = new byte["HTTP/1.1 200 OK".Length];
+        await socket.ReceiveAsync(begun, cancel);
+        Assert.Equal("HTTP/1.1 200 OK", Encoding.ASCII.GetString(begun));
+        return socket;
     }
 
     /// <summary>The next event, past all comments; null at the end of the stream.</summary>

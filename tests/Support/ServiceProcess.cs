@@ -129,7 +129,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         return response.StatusCode;
     }
 
-    /// <summary>Nobody in particular.</summary>
+    /// <summary>Of its memory.</summary>
     /// <param name="line">Of /proc/PID/status: VmRSS what is resident, VmHWM the most that ever was.</param>
     public int Kilobytes(string line) =>
         int.Parse(
@@ -141,6 +141,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             CultureInfo.InvariantCulture
         );
 
+    /// <summary>Nobody in particular.</summary>
     public Client Anonymous() => new(null) { At = Address };
 
     public async Task<Client> SignUpAsync(string username, string password = "correct horse battery")

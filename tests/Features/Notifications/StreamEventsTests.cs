@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json.Nodes;
 using InstaSlice.Features.Notifications;
 using InstaSlice.Infrastructure.Auth;
@@ -239,14 +237,7 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
                 ben = _ben.Id,
             }
         );
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
-        await socket.ConnectAsync(Service.Address.Host, Service.Address.Port, Cancel);
-        await socket.SendAsync(
-            Encoding.ASCII.GetBytes(
-                $"GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {_ada.Token}\r\nLast-Event-ID: 0\r\n\r\n"
-            ),
-            Cancel
-        );
+        using var socket = await EventClient.AskAsync(Service.Address, _ada);
         var streams = Service.Services.GetRequiredService<EventStreams>();
         await Eventually.TrueAsync(() => Task.FromResult(streams.Count == 1), "it listened");
 
