@@ -132,7 +132,7 @@ internal static class Report
         double Likes(string name) => run.Rows.First(row => row.Name == name).Service.PerSecond;
     }
 
-    private static string Megabytes(long bytes) => $"{bytes / 1_000_000} MB";
+    private static string Megabytes(long bytes) => $"{bytes / 1e6:0.0} MB";
 
     /// <summary>A bar a row: what share of the limit the service reaches.</summary>
     private static string Plot(Run run)
