@@ -60,7 +60,7 @@ internal sealed partial class Pgbench
         };
         start.Environment["PGHOST"] = database.Host;
         start.Environment["PGUSER"] = database.Username;
-        start.Environment["PGOPTIONS"] = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off";
+        start.Environment["PGOPTIONS"] = DatabaseSetup.Options;
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = await process.StandardOutput.ReadToEndAsync();

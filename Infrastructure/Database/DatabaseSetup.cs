@@ -12,12 +12,14 @@ public static class DatabaseSetup
         // By it PostgreSQL's own log and pg_stat_activity say which instance asked.
         $"Application Name=instaslice@{Environment.MachineName}:{Environment.ProcessId};"
         + "Timeout=2;Command Timeout=5;Cancellation Timeout=250;Maximum Pool Size=20;"
-        + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false;Enlist=false";
+        + "Max Auto Prepare=200;Auto Prepare Min Usages=2;No Reset On Close=true;Keepalive=30;Include Error Detail=false";
 
-    // Of each session. The feed takes longer to plan than to run, and compiling a statement takes longer than any of ours may: so one plan
-    // for all values, which the tests look at, and no JIT. Such a plan may be made while a table is all but empty, and is kept for minutes
-    // in which that may fill: it is to use the indexes.
-    private const string Options = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off ";
+    /// <summary>
+    /// Of each session. The feed takes longer to plan than to run, and compiling a statement takes longer than any of ours may: so one plan
+    /// for all values, which the tests look at, and no JIT. Such a plan may be made while a table is all but empty, and is kept for minutes
+    /// in which that may fill: it is to use the indexes.
+    /// </summary>
+    public const string Options = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off ";
 
     // Of several hosts the one that does not answer must leave a request time for the next, and which of them is the primary is asked anew
     // that often. Npgsql has whole seconds.

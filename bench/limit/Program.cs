@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using InstaSlice.Bench.Limit;
 using InstaSlice.Infrastructure.Auth;
+using InstaSlice.Infrastructure.Database;
 using Npgsql;
 using NpgsqlTypes;
 using Read = System.Func<Npgsql.NpgsqlDataReader, System.Text.Json.Utf8JsonWriter, System.Threading.Tasks.Task>;
@@ -12,7 +13,7 @@ using Read = System.Func<Npgsql.NpgsqlDataReader, System.Text.Json.Utf8JsonWrite
 await using var db = new NpgsqlDataSourceBuilder(
     Environment.GetEnvironmentVariable("ConnectionStrings__Postgres")
         + ";Maximum Pool Size=16;Max Auto Prepare=50;Auto Prepare Min Usages=1;No Reset On Close=true"
-        + ";Options='-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off'"
+        + $";Options='{DatabaseSetup.Options}'"
 ).Build();
 var media = Path.Combine(Environment.GetEnvironmentVariable("Data__Directory")!, "media");
 

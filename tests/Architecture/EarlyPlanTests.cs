@@ -1,4 +1,3 @@
-using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
 using Npgsql;
 
@@ -10,37 +9,26 @@ namespace InstaSlice.Tests.Architecture;
 /// </summary>
 public sealed class EarlyPlanTests(PostgresServer postgres) : IAsyncLifetime
 {
-    private NpgsqlDataSource _db = null!;
-    private NpgsqlConnection _connection = null!;
+    private AnalyzedDatabase _database = null!;
 
     /// <summary>Twenty rows in every table.</summary>
     public async ValueTask InitializeAsync()
     {
-        _db = DatabaseSetup.Build(await postgres.CreateDatabaseAsync() + ";Max Auto Prepare=0", "early");
-        _connection = await _db.OpenConnectionAsync();
         var sql = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Support", "million-rows.sql"));
-        await using var command = new NpgsqlCommand(
-            sql.Replace("1000000", "20", StringComparison.Ordinal),
-            _connection
+        _database = await AnalyzedDatabase.CreateAsync(
+            postgres,
+            sql.Replace("1000000", "20", StringComparison.Ordinal)
         );
-        await command.ExecuteNonQueryAsync();
-        command.CommandText = "vacuum analyze";
-        await command.ExecuteNonQueryAsync();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _connection.DisposeAsync();
-        await _db.DisposeAsync();
-        await postgres.DropDatabaseAsync(_connection.ConnectionString);
-    }
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
 
     [Fact]
     public async Task What_is_planned_for_small_tables_goes_by_their_indexes()
     {
         Assert.Empty(await ScansAsync());
 
-        await using var command = new NpgsqlCommand("set enable_seqscan = on", _connection);
+        await using var command = new NpgsqlCommand("set enable_seqscan = on", _database.Connection);
         await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
         Assert.Contains("GetPost.Sql scans profiles", await ScansAsync());
     }
@@ -49,7 +37,7 @@ public sealed class EarlyPlanTests(PostgresServer postgres) : IAsyncLifetime
     {
         var scans = new List<string>();
         foreach (var (name, sql) in Statements.All.Concat(Statements.Shared))
-        foreach (var table in await (await PreparedStatement.PrepareAsync(_connection, sql)).ScannedAsync())
+        foreach (var table in await (await PreparedStatement.PrepareAsync(_database.Connection, sql)).ScannedAsync())
             scans.Add($"{name} scans {table}");
         return scans;
     }

@@ -1,7 +1,5 @@
 using System.Text.Json.Nodes;
-using InstaSlice.Infrastructure.Database;
 using InstaSlice.Tests.Support;
-using Npgsql;
 
 namespace InstaSlice.Tests.Architecture;
 
@@ -26,27 +24,15 @@ public sealed class PageCostTests(PostgresServer postgres) : IAsyncLifetime
         ["id"] = "1",
     };
 
-    private NpgsqlDataSource _db = null!;
-    private NpgsqlConnection _connection = null!;
+    private AnalyzedDatabase _database = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        // With the options that the service's sessions have, which is what its plans go by.
-        _db = DatabaseSetup.Build(await postgres.CreateDatabaseAsync() + ";Max Auto Prepare=0", "pages");
-        _connection = await _db.OpenConnectionAsync();
-        var sql = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Support", "popular.sql"));
-        await using var command = new NpgsqlCommand(sql, _connection);
-        await command.ExecuteNonQueryAsync();
-        command.CommandText = "vacuum analyze"; // as autovacuum soon would
-        await command.ExecuteNonQueryAsync();
-    }
+    public async ValueTask InitializeAsync() =>
+        _database = await AnalyzedDatabase.CreateAsync(
+            postgres,
+            await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "tests", "Support", "popular.sql"))
+        );
 
-    public async ValueTask DisposeAsync()
-    {
-        await _connection.DisposeAsync();
-        await _db.DisposeAsync();
-        await postgres.DropDatabaseAsync(_connection.ConnectionString);
-    }
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
 
     [Fact]
     public async Task The_first_page_of_a_long_list_reads_no_more_than_it_shows()
@@ -79,10 +65,10 @@ public sealed class PageCostTests(PostgresServer postgres) : IAsyncLifetime
                 ["target"] = target,
                 ["after"] = after,
             };
-            var prepared = await PreparedStatement.PrepareAsync(_connection, Statements.All[statement]);
+            var prepared = await PreparedStatement.PrepareAsync(_database.Connection, Statements.All[statement]);
             var plan = JsonNode.Parse(await prepared.ExplainRunAsync(values))![0]!["Plan"]!;
             Assert.True((double)plan["Actual Rows"]! == Take, $"{statement} found {plan["Actual Rows"]} rows");
-            foreach (var node in Nodes(plan))
+            foreach (var node in PreparedStatement.Nodes(plan))
                 if (node["Relation Name"] is { } table && RowsOf(node) is > AtMost and var rows)
                     costly.Add($"{statement}: {node["Node Type"]} of {table} read {rows} rows");
         }
@@ -91,7 +77,4 @@ public sealed class PageCostTests(PostgresServer postgres) : IAsyncLifetime
 
     private static double RowsOf(JsonNode node) =>
         ((double)node["Actual Rows"]! + ((double?)node["Rows Removed by Filter"] ?? 0)) * (double)node["Actual Loops"]!;
-
-    private static IEnumerable<JsonNode> Nodes(JsonNode node) =>
-        (node["Plans"]?.AsArray() ?? []).SelectMany(child => Nodes(child!)).Prepend(node);
 }

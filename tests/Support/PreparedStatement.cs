@@ -83,7 +83,8 @@ internal sealed partial class PreparedStatement
         return (string)(await command.ExecuteScalarAsync())!;
     }
 
-    private static IEnumerable<JsonNode> Nodes(JsonNode node) =>
+    /// <summary>A part of a plan, and all that is below it.</summary>
+    public static IEnumerable<JsonNode> Nodes(JsonNode node) =>
         (node["Plans"]?.AsArray() ?? []).SelectMany(child => Nodes(child!)).Prepend(node);
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
