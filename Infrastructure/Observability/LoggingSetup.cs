@@ -1,8 +1,8 @@
+using InstaSlice.Infrastructure.Running;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting.Compact;
-using Serilog.Settings.Configuration;
 
 namespace InstaSlice.Infrastructure.Observability;
 
@@ -30,11 +30,17 @@ public static class LoggingSetup
                     // A migration that fails is logged once, by the migrator.
                     .MinimumLevel.Override("FluentMigrator", LogEventLevel.Fatal)
                     .MinimumLevel.Override("Microsoft.Hosting.Lifetime", LogEventLevel.Warning)
-                    // Of the settings only levels are meant, so no assembly is searched for sinks.
-                    .ReadFrom.Configuration(builder.Configuration, new ConfigurationReaderOptions(typeof(Log).Assembly))
                     .MinimumLevel.ControlledBy(level)
                     .Enrich.FromLogContext()
                     .Enrich.With<RequestIdEnricher>();
+                foreach (var source in builder.Configuration.GetSection("Serilog:MinimumLevel:Override").GetChildren())
+                    logger.MinimumLevel.Override(
+                        source.Key,
+                        LogLevelFile.Parse(source.Value)
+                            ?? throw new StartupException(
+                                $"{source.Path} is '{source.Value}', which is no level: {string.Join(", ", Enum.GetNames<LogEventLevel>())}."
+                            )
+                    );
                 if (development)
                     logger.WriteTo.Console(
                         outputTemplate: ReadableTemplate,
