@@ -17,6 +17,15 @@ public static class LoggingSetup
     public static void AddLogging(this WebApplicationBuilder builder)
     {
         var development = builder.Environment.IsDevelopment();
+        var setting = builder.Configuration.GetSection("Serilog:MinimumLevel");
+        var sources = setting.GetSection("Override").GetChildren().ToList();
+        foreach (var wrong in sources.Append(setting).Append(setting.GetSection("Default")).Where(IsNoLevel))
+            // Said when there is somebody to say it to.
+            builder.Services.AddSingleton(
+                new StartupException(
+                    $"{wrong.Path.Replace(":", "__", StringComparison.Ordinal)} is '{wrong.Value}'; it must be one of {string.Join(", ", Enum.GetNames<LogEventLevel>())}."
+                )
+            );
         var level = new LoggingLevelSwitch();
         builder.Services.AddSingleton(level);
         builder.Services.AddHostedService<LogLevelFile>();
@@ -33,14 +42,9 @@ public static class LoggingSetup
                     .MinimumLevel.ControlledBy(level)
                     .Enrich.FromLogContext()
                     .Enrich.With<RequestIdEnricher>();
-                foreach (var source in builder.Configuration.GetSection("Serilog:MinimumLevel:Override").GetChildren())
-                    logger.MinimumLevel.Override(
-                        source.Key,
-                        LogLevelFile.Parse(source.Value)
-                            ?? throw new StartupException(
-                                $"{source.Path} is '{source.Value}', which is no level: {string.Join(", ", Enum.GetNames<LogEventLevel>())}."
-                            )
-                    );
+                foreach (var source in sources)
+                    if (LogLevelFile.Parse(source.Value) is { } least)
+                        logger.MinimumLevel.Override(source.Key, least);
                 if (development)
                     logger.WriteTo.Console(
                         outputTemplate: ReadableTemplate,
@@ -53,4 +57,7 @@ public static class LoggingSetup
             preserveStaticLogger: true
         );
     }
+
+    private static bool IsNoLevel(IConfigurationSection setting) =>
+        !string.IsNullOrEmpty(setting.Value) && LogLevelFile.Parse(setting.Value) is null;
 }

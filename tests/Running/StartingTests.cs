@@ -171,6 +171,8 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
     [InlineData("Media__AccelRedirect", "_media")]
     [InlineData("Proxies__Trusted", "10.0.0.7, nginx")]
     [InlineData("Proxies__Trusted", "10.0.0.0/33")]
+    [InlineData("Serilog__MinimumLevel", "Loud")]
+    [InlineData("Serilog__MinimumLevel__Override__Npgsql", "Loud")]
     public async Task A_start_that_cannot_be_says_why_in_one_line(string setting, string? value)
     {
         var (exitCode, output, errors) = await RunAsync([], (setting, value));
