@@ -13,11 +13,16 @@ internal static class NativeMemory
 
     private const int BlockBytes = 64 * 1024;
 
-    public static void GiveBackBlocks()
+    public static void GiveBackBlocks() => Ask(() => mallopt(MmapThreshold, BlockBytes));
+
+    /// <summary>Smaller pieces, of which whole pages are free by now.</summary>
+    public static void GiveBackRest() => Ask(() => malloc_trim(0));
+
+    private static void Ask(Func<int> glibc)
     {
         try
         {
-            _ = mallopt(MmapThreshold, BlockBytes);
+            _ = glibc();
         }
         catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException)
         {
@@ -28,4 +33,8 @@ internal static class NativeMemory
     [DllImport("libc")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int mallopt(int parameter, int value);
+
+    [DllImport("libc")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int malloc_trim(nint pad);
 }

@@ -88,8 +88,14 @@ public static partial class RunningSetup
         await using var postgres = await app.StartDatabaseAsync(shared: false, app.Lifetime.ApplicationStopping);
         await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
-        // Else what starting left behind stays until requests have allocated as much as would set off a collection.
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        // Else what starting, and whatever was done for the first time, left behind stays until requests have allocated as much as would
+        // set off a collection.
+        await using var settled = new Timer(
+            _ => GiveBackMemory(),
+            null,
+            dueTime: TimeSpan.FromSeconds(10),
+            period: Timeout.InfiniteTimeSpan
+        );
         LogStarted(
             app.Logger,
             string.Join(' ', app.Urls),
@@ -101,6 +107,12 @@ public static partial class RunningSetup
         // The pool goes before the private PostgreSQL that it is connected to, and the log is written to its end.
         await app.DisposeAsync();
         return 0;
+    }
+
+    private static void GiveBackMemory()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        NativeMemory.GiveBackRest();
     }
 
     [LoggerMessage(
