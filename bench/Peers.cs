@@ -20,6 +20,11 @@ internal static class Peers
 {
     private static readonly string Place = Path.GetFullPath("bench/peers");
 
+    // In short runs too: in rounds of a second, what a server does at first would weigh too much.
+    private const int Rounds = 5,
+        Seconds = 2,
+        Warming = 10;
+
     private static readonly Load[] Loads =
     [
         Named("post"),
@@ -34,7 +39,7 @@ internal static class Peers
         Named("like, unlike"),
     ];
 
-    public static async Task RunAsync(Site site, string directory, int rounds, int seconds)
+    public static async Task RunAsync(Site site, string directory)
     {
         var data = site.Data;
         await Data.ExecuteAsync(data.ConnectionString, await File.ReadAllTextAsync(Path.Combine(Place, "tables.sql")));
@@ -59,17 +64,17 @@ internal static class Peers
             var script = load.WriteScript(data, directory);
             Server[] servers = [site.Service, fastify, django];
             var measured = servers.Select(_ => new List<Measured>()).ToArray();
-            for (var round = 0; round <= rounds; round++)
+            for (var round = 0; round <= Rounds; round++)
                 foreach (var (server, all) in servers.Zip(measured))
                 {
-                    var one = await Load.RunAsync(server.Address, script, round == 0 ? 5 * seconds : seconds);
+                    var one = await Load.RunAsync(server.Address, script, round == 0 ? Warming : Seconds);
                     if (round > 0)
                         all.Add(one);
                 }
             var medians = measured.Select(Measured.Median).ToArray();
             rows.Add(new PeerRow(load.Name, medians[0], medians[1], medians[2]));
         }
-        var run = new PeersRun(await Circumstances.OfAsync(data, rounds, seconds), data.Posts, [.. rows]);
+        var run = new PeersRun(await Circumstances.OfAsync(data, Rounds, Seconds), data.Posts, [.. rows]);
         await Report.WriteAsync("peers", run, Text(run));
 
         Task<Server> StartAsync(params string[] command)

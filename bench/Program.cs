@@ -11,7 +11,7 @@ string[] parts =
     args[(full ? 1 : 0)..] is { Length: > 0 } given ? given
     : full ? ["loads", "peers", "files", "pictures", "growth"]
     : ["loads"];
-var (rounds, seconds) = full ? (4, 2) : (4, 1);
+var (rounds, seconds) = full ? (4, 2) : (3, 1);
 int[] sizes = full || parts.Contains("growth") ? [20_000, 500_000] : [20_000];
 
 var directory = Directory.CreateTempSubdirectory("instaslice-bench-").FullName;
@@ -80,7 +80,7 @@ try
             await RunLoadsAsync(sites);
         var small = sites[0];
         if (parts.Contains("peers"))
-            await Peers.RunAsync(small, directory, rounds, seconds);
+            await Peers.RunAsync(small, directory);
         if (parts.Contains("files"))
             await Files.RunAsync(small.Service, small.Data.ConnectionString, directory, small.Data.HotPost, seconds);
         if (parts.Contains("pictures"))
