@@ -19,7 +19,10 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(10);
 
-    private const int BatchSize = 500;
+    private const int BatchSize = 1000;
+
+    private const string OfPosts = "('post_like', 'post_mention')",
+        OfComments = "('comment_like', 'comment', 'comment_mention')";
 
     private const string IsDue = "select min(position) is not null from notification_outbox";
 
@@ -35,26 +38,31 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
             select position, kind, actor_id, subject_id, answered_id, created_at from notification_outbox
             where current_setting('instaslice.folds', true) = 'true'
             order by position limit {BatchSize}),
-        things as materialized (
+        -- Locked where it is looked up. What somebody is just deleting is not waited for.
+        of_posts as materialized (
+            select b.position, b.kind, b.actor_id, b.answered_id, b.created_at, p.id as post_id, p.author_id as post_author_id,
+                p.mentions as post_mentions, null::bigint as comment_id, null::bigint as comment_author_id, null::bigint as parent_id,
+                null::text[] as comment_mentions
+            from batch b join posts p on p.id = b.subject_id
+            where b.kind in {OfPosts}
+            for key share of p skip locked),
+        of_comments as materialized (
             select b.position, b.kind, b.actor_id, b.answered_id, b.created_at, p.id as post_id, p.author_id as post_author_id,
                 p.mentions as post_mentions, c.id as comment_id, c.author_id as comment_author_id, c.parent_id, c.mentions as comment_mentions
-            from batch b
-            left join comments c on c.id = b.subject_id and b.kind in ('comment_like', 'comment', 'comment_mention')
-            join posts p on p.id = case when b.kind in ('post_like', 'post_mention') then b.subject_id else c.post_id end),
-        -- What somebody is just deleting is not waited for: it stays in the outbox until it is gone, and holds up nothing else.
-        held_posts as materialized (
-            select p.id from posts p where p.id in (select post_id from things) for key share skip locked),
-        held_comments as materialized (
-            select c.id from comments c where c.id in (select comment_id from things) for key share skip locked),
+            from batch b join comments c on c.id = b.subject_id join posts p on p.id = c.post_id
+            where b.kind in {OfComments}
+            for key share of c, p skip locked),
+        ready as materialized (select * from of_posts union all select * from of_comments),
+        -- That stays in the outbox until it is gone, and holds up nothing else.
         busy as materialized (
-            select t.position from things t
-            where not exists (select from held_posts h where h.id = t.post_id)
-               or (t.comment_id is not null and not exists (select from held_comments h where h.id = t.comment_id))),
-        ready as materialized (select t.* from things t where not exists (select from busy where busy.position = t.position)),
+            select b.position from batch b
+            where b.position not in (select position from ready)
+              and case when b.kind in {OfPosts} then (select true from posts p where p.id = b.subject_id)
+                  when b.kind in {OfComments} then (select true from comments c where c.id = b.subject_id) end),
         -- Who has several reasons to hear of one comment hears of it once.
         talk as (
             select distinct on (t.position, r.recipient_id) t.position, t.created_at, t.actor_id, t.kind as act, r.kind, t.post_id,
-                t.comment_id, r.recipient_id
+                t.comment_id, t.parent_id, r.recipient_id
             from ready t cross join lateral (
                 select 1 as rank, 'reply' as kind, a.author_id as recipient_id from comments a where a.id in (t.parent_id, t.answered_id)
                 union all select 2, 'comment', t.post_author_id
@@ -62,7 +70,7 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
             where t.kind in ('comment', 'comment_mention')
             order by t.position, r.recipient_id, r.rank),
         acts as (
-            select t.position, t.created_at, t.actor_id, t.kind, t.post_id, t.comment_id,
+            select t.position, t.created_at, t.actor_id, t.kind, t.post_id, t.comment_id, t.parent_id,
                 coalesce(t.comment_author_id, t.post_author_id) as recipient_id
             from ready t
             where (t.kind = 'post_like' and exists (
@@ -70,14 +78,14 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
                or (t.kind = 'comment_like' and exists (
                     select from comment_likes l where l.comment_id = t.comment_id and l.profile_id = t.actor_id))
             union all
-            select position, created_at, actor_id, kind, post_id, comment_id, recipient_id from talk
+            select position, created_at, actor_id, kind, post_id, comment_id, parent_id, recipient_id from talk
             where act = 'comment' or kind = 'comment_mention'
             union all
-            select t.position, t.created_at, t.actor_id, t.kind, t.post_id, null, m.id
+            select t.position, t.created_at, t.actor_id, t.kind, t.post_id, null, null, m.id
             from ready t join profiles m on m.username = any(t.post_mentions)
             where t.kind = 'post_mention'
             union all
-            select b.position, b.created_at, b.actor_id, b.kind, null, null, b.subject_id
+            select b.position, b.created_at, b.actor_id, b.kind, null, null, null, b.subject_id
             from batch b where b.kind in ('follow', 'follow_request', 'follow_accepted')),
         heard as (
             select n.* from acts n
@@ -85,7 +93,10 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
               and exists (select from profiles author where author.id = n.actor_id and {OfRecipient(
                 NotificationView.IsHeard
             )})
-              and {OfRecipient(NotificationView.IsAbout)}),
+              -- Who wrote the post sees it, and what stands right below it.
+              and (n.kind = 'post_like' or (n.kind = 'comment' and n.parent_id is null) or {OfRecipient(
+                NotificationView.IsAbout
+            )})),
         news as (
             select recipient_id, kind, post_id, comment_id, coalesce(comment_id, post_id, max(actor_id)) as about_id,
                 (array_agg(actor_id order by position desc))[1] as actor_id, count(distinct actor_id) = 1 as by_one,

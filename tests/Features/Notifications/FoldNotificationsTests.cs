@@ -119,6 +119,40 @@ public sealed class FoldNotificationsTests(Service service) : NotificationsTest(
         Assert.Equal(["like ben*", "follow ben*"], await ShortAsync(ada));
     }
 
+    [Theory]
+    [InlineData("posts")]
+    [InlineData("comments")]
+    public async Task What_is_deleted_while_it_is_told_of_takes_that_along(string things)
+    {
+        var (ada, ben) = (await SignUpAsync("ada"), await SignUpAsync("ben"));
+        var post = await Builders.PostAsync(Service, ada);
+        await ben.PutAsync("/v1/profiles/ada/follow");
+        await SettleAsync();
+        await using var connection = new NpgsqlConnection(Service.ConnectionString);
+        await connection.OpenAsync(Cancel);
+        await Dapper.SqlMapper.ExecuteAsync(connection, "begin; select from inboxes for update");
+        var comment = await Builders.CommentAsync(ben, post);
+        await WaitersAsync(1);
+
+        var deletion = ada.DeleteAsync(things == "posts" ? $"/v1/posts/{post}" : $"/v1/comments/{comment}");
+        await WaitersAsync(2);
+        await Dapper.SqlMapper.ExecuteAsync(connection, "rollback");
+
+        (await deletion).Expect(HttpStatusCode.NoContent);
+        Assert.Equal(["follow ben*"], await ShortAsync(ada));
+        Assert.Equal(1, await Service.QueryAsync<long>("select count(*) from notifications"));
+
+        Task WaitersAsync(int count) =>
+            Eventually.TrueAsync(
+                () =>
+                    Service.QueryAsync<bool>(
+                        "select count(*) = @count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+                        new { count }
+                    ),
+                $"{count} waited for a lock"
+            );
+    }
+
     [Fact]
     public async Task What_cannot_be_done_is_tried_again_until_it_can()
     {

@@ -292,6 +292,21 @@ public sealed class ListNotificationsTests(Service service) : NotificationsTest(
     }
 
     [Fact]
+    public async Task Who_wrote_the_post_is_not_told_of_replies_to_somebody_blocked()
+    {
+        var eve = await SignUpAsync("eve");
+        var comment = await Builders.CommentAsync(_ben, _post);
+        await SettleAsync();
+        await _ada.PutAsync("/v1/profiles/ben/block");
+        await Builders.CommentAsync(eve, _post, "I agree", comment);
+        Assert.Empty(await ShortAsync(_ada));
+
+        await _ada.DeleteAsync("/v1/profiles/ben/block");
+
+        Assert.Equal(["comment ben*"], await ShortAsync(_ada));
+    }
+
+    [Fact]
     public async Task What_is_gone_takes_its_notifications_along()
     {
         var eve = await SignUpAsync("eve");
