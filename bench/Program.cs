@@ -116,7 +116,7 @@ try
             foreach (var one in all)
             {
                 // At first code is compiled, and again where it turns out to be busy, which takes some seconds of it.
-                var time = round == 0 ? 3 * seconds : seconds * one.Load.Lengthening;
+                var time = round == 0 ? 2 * seconds : seconds * one.Load.Lengthening;
                 var ours = await one.Site.RunAsync(one.Site.Service, one.Load, directory, time);
                 var bare = await one.Site.RunAsync(one.Site.Limit, one.Load, directory, time);
                 (busy, limit) = (
