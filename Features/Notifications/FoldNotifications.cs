@@ -38,7 +38,7 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
             select position, kind, actor_id, subject_id, answered_id, created_at from notification_outbox
             where current_setting('instaslice.folds', true) = 'true'
             order by position limit {BatchSize}),
-        -- Locked where it is looked up. What somebody is just deleting is not waited for.
+        -- Locked where it is looked up, so that it is not gone before its notification is there.
         of_posts as materialized (
             select b.position, b.kind, b.actor_id, b.answered_id, b.created_at, p.id as post_id, p.author_id as post_author_id,
                 p.mentions as post_mentions, null::bigint as comment_id, null::bigint as comment_author_id, null::bigint as parent_id,
@@ -53,7 +53,7 @@ public sealed partial class FoldNotifications(NpgsqlDataSource db, ILogger<FoldN
             where b.kind in {OfComments}
             for key share of c, p skip locked),
         ready as materialized (select * from of_posts union all select * from of_comments),
-        -- That stays in the outbox until it is gone, and holds up nothing else.
+        -- What somebody is just deleting is not waited for: it stays in the outbox until it is gone, and holds up nothing else.
         busy as materialized (
             select b.position from batch b
             where b.position not in (select position from ready)

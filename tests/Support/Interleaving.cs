@@ -30,4 +30,8 @@ public static class Interleaving
         await transaction.CommitAsync(cancel);
         return await call;
     }
+
+    /// <summary>Waits until so many statements on the service's database wait for a lock.</summary>
+    public static Task UntilWaitingAsync(Service service, int many = 1) =>
+        Eventually.TrueAsync(async () => await service.QueryAsync<long>(Waiters) >= many, $"{many} waited for a lock");
 }

@@ -42,13 +42,7 @@ public sealed class DeleteCommentTests(Service service) : ServiceTest(service)
         await deletion.ExecuteAsync("begin; select from comments where id = @thread for update", new { thread });
 
         var deleting = writer.DeleteAsync($"/v1/comments/{reply}");
-        await Eventually.TrueAsync(
-            () =>
-                Service.QueryAsync<bool>(
-                    "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
-                ),
-            "the reply's deletion waits"
-        );
+        await Interleaving.UntilWaitingAsync(Service);
         // So that it is this one that PostgreSQL would undo, and not the request, which tries again.
         await deletion.ExecuteAsync(
             "set deadlock_timeout = '10ms'; delete from comments where id = @thread",

@@ -95,10 +95,6 @@ public sealed class DeleteMediaTests(Service service) : MediaTest(service)
         await Counters.AssertExactAsync(Service);
     }
 
-    private const string Waiting = """
-        select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-        """;
-
     [Fact]
     public async Task What_becomes_an_avatar_at_that_moment_stays()
     {
@@ -113,7 +109,7 @@ public sealed class DeleteMediaTests(Service service) : MediaTest(service)
         await Service.ExecuteAsync("update media set created_at = now() - interval '25 hours'");
         await Sweeper.RemoveUnusedAsync(Cancel);
         var deletion = owner.DeleteAsync($"/v1/media/{id}");
-        await EventuallyAsync(async () => await Service.QueryAsync<long>(Waiting) > 0, "Nobody waits.");
+        await Interleaving.UntilWaitingAsync(Service);
         await transaction.CommitAsync(Cancel);
 
         (await deletion).Expect(HttpStatusCode.Conflict, "media_in_use");

@@ -132,25 +132,15 @@ public sealed class FoldNotificationsTests(Service service) : NotificationsTest(
         await connection.OpenAsync(Cancel);
         await Dapper.SqlMapper.ExecuteAsync(connection, "begin; select from inboxes for update");
         var comment = await Builders.CommentAsync(ben, post);
-        await WaitersAsync(1);
+        await Interleaving.UntilWaitingAsync(Service);
 
         var deletion = ada.DeleteAsync(things == "posts" ? $"/v1/posts/{post}" : $"/v1/comments/{comment}");
-        await WaitersAsync(2);
+        await Interleaving.UntilWaitingAsync(Service, 2);
         await Dapper.SqlMapper.ExecuteAsync(connection, "rollback");
 
         (await deletion).Expect(HttpStatusCode.NoContent);
         Assert.Equal(["follow ben*"], await ShortAsync(ada));
         Assert.Equal(1, await Service.QueryAsync<long>("select count(*) from notifications"));
-
-        Task WaitersAsync(int count) =>
-            Eventually.TrueAsync(
-                () =>
-                    Service.QueryAsync<bool>(
-                        "select count(*) = @count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-                        new { count }
-                    ),
-                $"{count} waited for a lock"
-            );
     }
 
     [Fact]

@@ -12,9 +12,6 @@ namespace InstaSlice.Tests.Infrastructure.Database;
 /// </summary>
 public sealed class SharedTripsTests(Service service) : ServiceTest(service)
 {
-    private const string Waiters =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-
     [Fact]
     public async Task Each_of_many_viewers_gets_what_he_would_get_alone_from_few_round_trips()
     {
@@ -378,7 +375,7 @@ public sealed class SharedTripsTests(Service service) : ServiceTest(service)
         await using var transaction = await connection.BeginTransactionAsync(Cancel);
         await Dapper.SqlMapper.ExecuteAsync(connection, $"lock table {table} in access exclusive mode");
         var calls = requests.Select(request => request()).ToArray();
-        await Eventually.TrueAsync(async () => await Service.QueryAsync<long>(Waiters) > 1, "two wait for the table");
+        await Interleaving.UntilWaitingAsync(Service, 2);
         await Task.Delay(TimeSpan.FromMilliseconds(300), Cancel); // for the others to come
         if (meanwhile is not null)
             await meanwhile();
