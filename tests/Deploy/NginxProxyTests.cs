@@ -181,7 +181,7 @@ public sealed class NginxProxyTests : IAsyncLifetime
         Assert.Equal(3, ids.Length);
         Assert.Equal("A.b_c-9", ids[0]);
         Assert.All(ids[1..], id => Assert.Matches("^[0-9a-f]{32}$", id));
-        await Eventually.TrueAsync(() => Task.FromResult(nginx.Requests.Length == 3), "nginx logged");
+        await Eventually.TrueAsync(() => nginx.Requests.Length == 3, "nginx logged");
         Assert.Equal(ids, nginx.Requests.Select(request => (string)request["requestId"]!));
         Assert.Equal(["/v1/a", "/v1/b", "/v1/c"], nginx.Requests.Select(request => (string)request["path"]!));
     }

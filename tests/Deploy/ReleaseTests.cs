@@ -160,7 +160,7 @@ public sealed partial class ReleaseTests(PostgresServer postgres) : ProcessTest(
         // Ready, but of what nginx sends there more fails: as nginx would write it.
         var worse = Deploy("1.0.2", ("DEPLOY_WATCH_SECONDS", "60"));
         await Eventually.TrueAsync(
-            () => Task.FromResult(PidOf(_ports.Except(before).First()) is not null && !worse.HasExited),
+            () => PidOf(_ports.Except(before).First()) is not null && !worse.HasExited,
             "the new ones ran"
         );
         await WriteFaultsAsync(worse, _ports.Except(before).First(), TimeSpan.Zero);
@@ -171,7 +171,7 @@ public sealed partial class ReleaseTests(PostgresServer postgres) : ProcessTest(
         // Interrupted while it watches, and repeated.
         var interrupted = Deploy("1.0.2", ("DEPLOY_WATCH_SECONDS", "60"));
         await Eventually.TrueAsync(
-            () => Task.FromResult(_ports.Except(before).All(port => PidOf(port) is not null)),
+            () => _ports.Except(before).All(port => PidOf(port) is not null),
             "the new ones ran"
         );
         interrupted.Kill(entireProcessTree: false);
@@ -190,7 +190,7 @@ public sealed partial class ReleaseTests(PostgresServer postgres) : ProcessTest(
     {
         await DeployAsync("1.0.0");
         var first = Deploy("1.0.1", ("DEPLOY_WATCH_SECONDS", "8"));
-        await Eventually.TrueAsync(() => Task.FromResult(PidOf(_ports[2]) is not null), "the first was under way");
+        await Eventually.TrueAsync(() => PidOf(_ports[2]) is not null, "the first was under way");
         Assert.Contains(
             "Another deployment is under way",
             await DeployAsync("1.0.2", expected: 1),

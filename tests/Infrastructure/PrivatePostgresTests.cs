@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Running;
 using InstaSlice.Tests.Support;
@@ -69,7 +68,7 @@ public sealed class PrivatePostgresTests(PostgresServer server, PrivatePostgresT
         Assert.True(IsRunning(postmaster));
         service.Kill();
 
-        await WaitUntilAsync(() => !IsRunning(postmaster), TimeSpan.FromSeconds(10));
+        await Eventually.TrueAsync(() => !IsRunning(postmaster), "its PostgreSQL was gone");
         await using var postgres = await StartAsync(existing.Path);
         Assert.Equal(42, await QueryAsync<int>(postgres, "select number from kept"));
         Assert.True(await QueryAsync<long>(postgres, """select count(*) from "VersionInfo" """) > 0);
@@ -107,10 +106,11 @@ public sealed class PrivatePostgresTests(PostgresServer server, PrivatePostgresT
                     ready.TrySetResult();
             }
         );
-        await ready.Task.WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+        await Eventually.TrueAsync(() => ready.Task.IsCompleted, "it was ready");
 
         await using var postgres = await StartAsync(existing.Path);
-        Assert.Equal(0, await orphan.Ended.WaitAsync(TimeSpan.FromSeconds(1), Cancel));
+        await Eventually.TrueAsync(() => orphan.Ended.IsCompleted, "it had ended");
+        Assert.Equal(0, await orphan.Ended);
         Assert.Equal(42, await QueryAsync<int>(postgres, "select number from kept"));
     }
 
@@ -199,16 +199,6 @@ public sealed class PrivatePostgresTests(PostgresServer server, PrivatePostgresT
 
     private static Task<PrivatePostgres> StartAsync(string directory, bool throwaway = false) =>
         PrivatePostgres.StartAsync(directory, throwaway, NullLogger.Instance, Cancel);
-
-    private static async Task WaitUntilAsync(Func<bool> condition, TimeSpan atMost)
-    {
-        var start = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < atMost);
-            await Task.Delay(20, Cancel);
-        }
-    }
 
     private static bool IsRunning(int processId)
     {

@@ -31,7 +31,7 @@ public sealed class BackupTests(PostgresServer postgres) : ProcessTest(postgres)
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var posted = 0;
         var load = Enumerable.Range(0, 3).Select(_ => PostAndDeleteAsync()).ToArray();
-        await Eventually.TrueAsync(() => Task.FromResult(posted > 10), "there was something to back up");
+        await Eventually.TrueAsync(() => posted > 10, "there was something to back up");
 
         var backups = new List<string>();
         for (var i = 0; i < 3; i++)

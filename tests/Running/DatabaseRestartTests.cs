@@ -44,7 +44,7 @@ public sealed class DatabaseRestartTests(PostgresServer postgres) : ProcessTest(
             .. Enumerable.Range(0, 2).Select(_ => RepeatAsync(() => otto.GetAsync("/v1/feed"))),
             .. Enumerable.Range(0, 2).Select(_ => RepeatAsync(() => process.Anonymous().GetAsync("/v1/profiles/nina"))),
         ];
-        await Eventually.TrueAsync(() => Task.FromResult(acknowledged > 20), "it was at work");
+        await Eventually.TrueAsync(() => acknowledged > 20, "it was at work");
 
         await EndServerAsync();
         for (var i = 0; i < secondsAway; i++)
@@ -60,7 +60,7 @@ public sealed class DatabaseRestartTests(PostgresServer postgres) : ProcessTest(
             "it was ready again"
         );
         var before = acknowledged;
-        await Eventually.TrueAsync(() => Task.FromResult(acknowledged > before + 20), "it was at work again");
+        await Eventually.TrueAsync(() => acknowledged > before + 20, "it was at work again");
         await stop.CancelAsync();
         await Task.WhenAll(load);
 

@@ -96,7 +96,7 @@ public sealed class DrainingTests(PostgresServer postgres) : ProcessTest(postgre
         );
 
         process.Terminate();
-        await Eventually.TrueAsync(() => Task.FromResult(process.EventsNamed("Draining").Any()), "it began to drain");
+        await Eventually.TrueAsync(() => process.EventsNamed("Draining").Any(), "it began to drain");
         process.Terminate();
 
         Assert.Equal(0, await process.ExitAsync());

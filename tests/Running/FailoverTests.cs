@@ -57,7 +57,7 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
             RepeatAsync(() => otto.GetAsync("/v1/posts/" + post)),
             RepeatAsync(() => otto.With(null).GetAsync("/v1/posts/" + post)),
         ];
-        await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > 100), "it was at work");
+        await Eventually.TrueAsync(() => acknowledged.Count > 100, "it was at work");
 
         // As when its machine loses power: nobody says that it is gone.
         if (swallowed)
@@ -69,11 +69,11 @@ public sealed class FailoverTests(PostgresServer postgres) : ProcessTest(postgre
         var before = acknowledged.Count;
         var promoted = Stopwatch.GetTimestamp();
         await _pair.Standby.PromoteAsync();
-        await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > before), "it wrote again");
+        await Eventually.TrueAsync(() => acknowledged.Count > before, "it wrote again");
         var took = Stopwatch.GetElapsedTime(promoted);
         TestContext.Current.TestOutputHelper?.WriteLine($"Writes again after {took.TotalSeconds:0.0} s");
 
-        await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > before + 100), "it was at work again");
+        await Eventually.TrueAsync(() => acknowledged.Count > before + 100, "it was at work again");
         await stop.CancelAsync();
         await Task.WhenAll(load);
         // A request that comes upon the one that is silent may have no time left for the other.

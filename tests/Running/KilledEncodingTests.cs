@@ -20,14 +20,14 @@ public sealed class KilledEncodingTests(PostgresServer postgres) : ProcessTest(p
         );
         var form = new MultipartFormDataContent { { new ByteArrayContent(video), "file", "long.mp4" } };
         var made = (await nina.PostAsync("/v1/media", form)).Expect(HttpStatusCode.Created).Id;
-        await Eventually.TrueAsync(() => Task.FromResult(Encoders().Count > 0), "an encoder worked");
+        await Eventually.TrueAsync(() => Encoders().Count > 0, "an encoder worked");
 
         if (isKilled)
             process.Kill();
         else
             process.Terminate();
         await process.Ended;
-        await Eventually.TrueAsync(() => Task.FromResult(Encoders().Count == 0), "no encoder was left");
+        await Eventually.TrueAsync(() => Encoders().Count == 0, "no encoder was left");
         // Who could say that he stops gives the attempt back; of who could not, the lease ends.
         Assert.Equal(isKilled ? 1 : 0, await QueryAsync<int>("select attempts from video_jobs"));
         Assert.Equal(isKilled, await QueryAsync<bool>("select due_at > now() from video_jobs"));

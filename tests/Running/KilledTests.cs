@@ -18,7 +18,7 @@ public sealed class KilledTests(PostgresServer postgres) : ProcessTest(postgres)
         var sent = new ConcurrentBag<string>();
 
         var writing = Enumerable.Range(0, Writers).Select(WriteUntilKilledAsync).ToArray();
-        await Eventually.TrueAsync(() => Task.FromResult(acknowledged.Count > 100), "a hundred were acknowledged");
+        await Eventually.TrueAsync(() => acknowledged.Count > 100, "a hundred were acknowledged");
         process.Kill();
         await process.Ended;
         await Task.WhenAll(writing);

@@ -13,7 +13,7 @@ public sealed class LogLevelTests(PostgresServer postgres) : ProcessTest(postgre
         await ChangedAsync("Debug");
         // Probes are for those who look closely.
         await AskAsync("/health/live");
-        await Eventually.TrueAsync(() => Task.FromResult(Probes() == 1), "the probe was logged");
+        await Eventually.TrueAsync(() => Probes() == 1, "the probe was logged");
 
         Assert.Equal(0, (await RunAsync(["log-level", "Warning"])).ExitCode);
         await ChangedAsync("Warning");
@@ -32,12 +32,10 @@ public sealed class LogLevelTests(PostgresServer postgres) : ProcessTest(postgre
         Task ChangedAsync(string level) =>
             Eventually.TrueAsync(
                 () =>
-                    Task.FromResult(
-                        process
-                            .EventsNamed("LogLevelChanged")
-                            .Select(logged => (string?)logged["MinimumLevel"])
-                            .LastOrDefault() == level
-                    ),
+                    process
+                        .EventsNamed("LogLevelChanged")
+                        .Select(logged => (string?)logged["MinimumLevel"])
+                        .LastOrDefault() == level,
                 $"the level was {level}"
             );
 

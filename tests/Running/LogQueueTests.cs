@@ -29,10 +29,7 @@ public sealed class LogQueueTests(PostgresServer postgres) : ProcessTest(postgre
         process.ReadOn();
         await AskAsync(process, 1);
         // Before that there may be no room for what it says of its end.
-        await Eventually.TrueAsync(
-            () => Task.FromResult(Counted() == Requests + 1),
-            "each request was written or counted"
-        );
+        await Eventually.TrueAsync(() => Counted() == Requests + 1, "each request was written or counted");
         process.Terminate();
         Assert.Equal(0, await process.ExitAsync());
 
@@ -69,10 +66,7 @@ public sealed class LogQueueTests(PostgresServer postgres) : ProcessTest(postgre
         process.StopReading();
         await AskAsync(process, 3000);
         process.Terminate();
-        await Eventually.TrueAsync(
-            () => Task.FromResult(!Directory.Exists($"/proc/{process.Id}")),
-            "the process was gone"
-        );
+        await Eventually.TrueAsync(() => !Directory.Exists($"/proc/{process.Id}"), "the process was gone");
 
         process.ReadOn();
         Assert.Equal(0, await process.ExitAsync());

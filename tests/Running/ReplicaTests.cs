@@ -104,10 +104,7 @@ public sealed class ReplicaTests(PostgresServer postgres) : ProcessTest(postgres
         else
             await _pair.Standby.KillAsync();
         await ReadAllAsync();
-        await Eventually.TrueAsync(
-            () => Task.FromResult(process.EventsNamed("ReplicaAway").Any()),
-            "it was known to be away"
-        );
+        await Eventually.TrueAsync(() => process.EventsNamed("ReplicaAway").Any(), "it was known to be away");
         await ReadAllAsync();
 
         var back = process.EventsNamed("ReplicaUsed").Count();
@@ -115,10 +112,7 @@ public sealed class ReplicaTests(PostgresServer postgres) : ProcessTest(postgres
             proxy.Mend();
         else
             await _pair.Standby.StartAsync();
-        await Eventually.TrueAsync(
-            () => Task.FromResult(process.EventsNamed("ReplicaUsed").Count() > back),
-            "it was known to be back"
-        );
+        await Eventually.TrueAsync(() => process.EventsNamed("ReplicaUsed").Count() > back, "it was known to be back");
         await _pair.UntilFollowedAsync();
         await _pair.Primary.KillAsync();
         await ReadAllAsync();
@@ -144,11 +138,9 @@ public sealed class ReplicaTests(PostgresServer postgres) : ProcessTest(postgres
     private static Task UntilUsedAsync(ServiceProcess process) =>
         Eventually.TrueAsync(
             () =>
-                Task.FromResult(
-                    process.Events.LastOrDefault(e => ServiceProcess.NameOf(e) is "ReplicaUsed" or "ReplicaAway")
-                        is { } last
-                        && ServiceProcess.NameOf(last) == "ReplicaUsed"
-                ),
+                process.Events.LastOrDefault(e => ServiceProcess.NameOf(e) is "ReplicaUsed" or "ReplicaAway")
+                    is { } last
+                && ServiceProcess.NameOf(last) == "ReplicaUsed",
             "the replica was used"
         );
 }

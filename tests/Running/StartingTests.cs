@@ -44,10 +44,7 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
             ("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=1;Username=nobody;Password=canary")
         );
         await Eventually.TrueAsync(
-            () =>
-                Task.FromResult(
-                    new[] { waits, givesUp }.All(process => process.EventsNamed("WaitingForDatabase").Any())
-                ),
+            () => new[] { waits, givesUp }.All(process => process.EventsNamed("WaitingForDatabase").Any()),
             "they said that they wait"
         );
         Assert.False(waits.Ended.IsCompleted);
@@ -132,7 +129,7 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
         var process = await StartAsync(("PATH", $"{programs}:{Environment.GetEnvironmentVariable("PATH")}"));
 
         await Eventually.TrueAsync(
-            () => Task.FromResult(process.EventsNamed("ChildProcessesLimited").Any()),
+            () => process.EventsNamed("ChildProcessesLimited").Any(),
             "it was said that there are limits alone"
         );
         Assert.Equal(System.Net.HttpStatusCode.OK, await process.StatusAsync("/health/ready"));

@@ -59,10 +59,7 @@ public sealed partial class TelemetryTests(PostgresServer postgres) : ProcessTes
             ["instaslice.uploads kind=unknown,outcome=refused"] = 1,
             ["instaslice.log.dropped "] = 0,
         };
-        await Eventually.TrueAsync(
-            () => Task.FromResult(wanted.Keys.All(name => Exported().ContainsKey(name))),
-            "all was exported"
-        );
+        await Eventually.TrueAsync(() => wanted.Keys.All(name => Exported().ContainsKey(name)), "all was exported");
         process.Terminate();
         Assert.Equal(0, await process.ExitAsync());
 

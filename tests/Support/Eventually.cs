@@ -5,7 +5,9 @@ namespace InstaSlice.Tests.Support;
 /// <summary>Waits for what happens in its own time. The bound is there to end a hang, and says nothing about speed.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(3);
+
+    public static Task TrueAsync(Func<bool> isTrue, string what) => TrueAsync(() => Task.FromResult(isTrue()), what);
 
     public static async Task TrueAsync(Func<Task<bool>> isTrue, string what)
     {
@@ -13,7 +15,7 @@ public static class Eventually
         while (!await isTrue())
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Bound, $"It never came to pass that {what}.");
-            await Task.Delay(100, TestContext.Current.CancellationToken);
+            await Task.Delay(20, TestContext.Current.CancellationToken);
         }
     }
 }

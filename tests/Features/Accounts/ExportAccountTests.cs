@@ -193,10 +193,10 @@ public sealed class ExportAccountTests(Service service) : MediaTest(service)
         var refused = (await me.GetAsync(Path)).Expect(HttpStatusCode.TooManyRequests, "rate_limited");
         Assert.InRange(int.Parse(refused.Header("Retry-After")!, null), 1, 3600);
         (await other.GetAsync(Path)).Expect(HttpStatusCode.OK);
-        await Eventually.TrueAsync(() => Task.FromResult(IsOpen(original)), "the file is under way");
+        await Eventually.TrueAsync(() => IsOpen(original), "the file is under way");
 
         reading.Dispose();
-        await Eventually.TrueAsync(() => Task.FromResult(!IsOpen(original)), "the file is closed");
+        await Eventually.TrueAsync(() => !IsOpen(original), "the file is closed");
         await Eventually.TrueAsync(
             async () => (await me.GetAsync(Path)).Status == HttpStatusCode.OK,
             "the next one may begin"
@@ -213,7 +213,7 @@ public sealed class ExportAccountTests(Service service) : MediaTest(service)
             await Builders.AddMediaAsync(Service, me);
         var original = await OriginalAsync(id);
         using var reading = await BeginAsync(me);
-        await Eventually.TrueAsync(() => Task.FromResult(IsOpen(original)), "the file is under way");
+        await Eventually.TrueAsync(() => IsOpen(original), "the file is under way");
         await Service.ExecuteAsync("alter table media_files rename to away");
         try
         {
@@ -253,9 +253,9 @@ public sealed class ExportAccountTests(Service service) : MediaTest(service)
         var original = await OriginalAsync(id);
         await GrowAsync(id, 64);
         using var reading = await BeginAsync(me);
-        await Eventually.TrueAsync(() => Task.FromResult(IsOpen(original)), "the file is under way");
+        await Eventually.TrueAsync(() => IsOpen(original), "the file is under way");
 
-        await Eventually.TrueAsync(() => Task.FromResult(!IsOpen(original)), "the file is closed");
+        await Eventually.TrueAsync(() => !IsOpen(original), "the file is closed");
         (await me.GetAsync(Path)).Expect(HttpStatusCode.OK);
     }
 

@@ -265,10 +265,10 @@ public sealed class AvatarCropsTests(Service service) : MediaTest(service)
     {
         await Service.ExecuteAsync("update media_files set held_until = null");
         await Sweeper.RemoveFilesAsync(Cancel);
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == left), "Files are left, or are gone.");
-        await EventuallyAsync(
+        await Eventually.TrueAsync(() => StoredKeys() == left, "those files were left, and no others");
+        await Eventually.TrueAsync(
             async () => await Service.QueryAsync<long>("select count(*) from media_files") == left,
-            "A files' row is left."
+            "no other files' row was left"
         );
     }
 }

@@ -20,7 +20,7 @@ public sealed class DeleteMediaTests(Service service) : MediaTest(service)
         (await owner.GetAsync($"/v1/media/{id}")).Expect(HttpStatusCode.NotFound, "not_found");
         (await owner.GetAsync(url)).Expect(HttpStatusCode.NotFound, "not_found");
         await Sweeper.RemoveFilesAsync(Cancel);
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 0), "The files are still there.");
+        await Eventually.TrueAsync(() => StoredKeys() == 0, "the files were gone");
     }
 
     [Fact]

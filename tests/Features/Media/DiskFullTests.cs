@@ -58,9 +58,9 @@ public sealed class DiskFullTests(Service service) : MediaTest(service)
                 (await owner.PatchAsync($"/v1/media/{id}", new { altText = $"{room}" })).Expect(HttpStatusCode.OK);
             }
             Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Disk, "uploads")));
-            await EventuallyAsync(
+            await Eventually.TrueAsync(
                 async () => await Service.QueryAsync<long>("select count(*) from media_files") == 1,
-                "The sweep is not done."
+                "the sweep was done"
             );
             Assert.Equal(
                 4,

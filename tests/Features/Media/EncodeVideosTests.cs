@@ -132,15 +132,16 @@ public sealed class EncodeVideosTests(Service service) : MediaTest(service)
                 "update video_jobs set due_at = now() where attempts = @before",
                 new { before = attempt - 1 }
             );
-            await EventuallyAsync(() => Task.FromResult(Encoders().Count > 0), "No encoder began.");
+            await Eventually.TrueAsync(() => Encoders().Count > 0, "an encoder worked");
             foreach (var encoder in Encoders())
                 TestImages.Run(Drawings, "kill", "-KILL", encoder);
-            await EventuallyAsync(
+            await Eventually.TrueAsync(
                 () =>
                     Service.QueryAsync<bool>(
-                        "select not exists (select from video_jobs where due_at < now() + interval '5 seconds' or due_at > now() + interval '100 seconds')"
+                        "select not exists (select from video_jobs where attempts = @attempt and due_at > now() + interval '100 seconds')",
+                        new { attempt }
                     ),
-                "It was not put off."
+                "it was put off"
             );
         }
         var failed = await FinishedAsync(owner, made);
@@ -154,20 +155,20 @@ public sealed class EncodeVideosTests(Service service) : MediaTest(service)
     {
         var owner = await SignUpAsync("owner");
         var made = (await UploadAsync(owner, Plain())).Expect(HttpStatusCode.Created).Id;
-        await EventuallyAsync(
+        await Eventually.TrueAsync(
             () => Service.QueryAsync<bool>("select count(*) > 0 from video_jobs where attempts = 1"),
-            "It was not taken."
+            "it was taken"
         );
         (await owner.DeleteAsync($"/v1/media/{made}")).Expect(HttpStatusCode.NoContent);
-        await EventuallyAsync(
+        await Eventually.TrueAsync(
             async () => await Service.QueryAsync<long>("select count(*) from video_jobs") == 0,
-            "A job is left."
+            "no job was left"
         );
-        await EventuallyAsync(
+        await Eventually.TrueAsync(
             async () => await Service.QueryAsync<long>("select count(*) from media_files") == 0,
-            "A note is left."
+            "no note was left"
         );
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 0), "Files are left.");
+        await Eventually.TrueAsync(() => StoredKeys() == 0, "no files were left");
         await AssertNothingIsLeftAsync();
     }
 

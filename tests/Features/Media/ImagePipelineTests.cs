@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using InstaSlice.Features.Media;
@@ -32,10 +31,7 @@ public sealed class ImagePipelineTests : IDisposable
         var ready = await Ready(Draw(_root, "jpg", 3000, 2000, Corners(3000, 2000)));
 
         Assert.Equal("image/jpeg", ready.OriginalContentType);
-        Assert.Equal(
-            [ScratchSpace.InUse, "large.webp", "medium.webp", "original", "small.webp"],
-            Directory.EnumerateFiles(_scratch.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)
-        );
+        Assert.Equal([ScratchSpace.InUse, "large.webp", "medium.webp", ImagePipeline.Original, "small.webp"], Files());
         Assert.Equal(["large 1440x960", "medium 640x427", "small 320x213"], ready.Variants.Select(Size));
         foreach (var variant in ready.Variants)
         {
@@ -358,11 +354,10 @@ public sealed class ImagePipelineTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bombs), DisableDiscoveryEnumeration = true)]
-    public async Task A_bomb_is_refused_at_once(string bomb, byte[] bytes)
+    public async Task A_bomb_is_refused_before_anything_is_made_of_it(string bomb, byte[] bytes)
     {
-        var start = Stopwatch.GetTimestamp();
         await Refused(MediaRefusal.TooLarge, bytes);
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(1), bomb);
+        Assert.True(Files() is [ScratchSpace.InUse, ImagePipeline.Original], bomb);
     }
 
     [Theory]
@@ -543,18 +538,17 @@ public sealed class ImagePipelineTests : IDisposable
     }
 
     [Fact]
-    public async Task Cancelling_ends_the_work_at_once()
+    public async Task Cancelling_ends_the_work()
     {
         File.WriteAllBytes(
             _scratch.File(ImagePipeline.Original),
             Bytes(Draw(_root, "png", 4000, 3000, Corners(4000, 3000), "[compression=1]"))
         );
         using var cancelled = new CancellationTokenSource(TimeSpan.FromMilliseconds(30));
-        var start = Stopwatch.GetTimestamp();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             _pipeline.ProcessAsync(_scratch, cancelled.Token)
         );
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(2));
+        Assert.DoesNotContain(Files(), file => file.EndsWith(".webp", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -594,6 +588,14 @@ public sealed class ImagePipelineTests : IDisposable
         foreach (var one in atOnce)
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => one);
     }
+
+    private string[] Files() =>
+        [
+            .. Directory
+                .EnumerateFiles(_scratch.Path)
+                .Select(file => Path.GetFileName(file))
+                .Order(StringComparer.Ordinal),
+        ];
 
     private static byte[] Bytes(string path) => File.ReadAllBytes(path);
 

@@ -174,13 +174,13 @@ public abstract class MediaTest(Service service) : ServiceTest(service)
     /// <summary>After a refusal: no scratch, no row, no file but those noted for removal, no process of ours.</summary>
     protected async Task AssertNothingIsLeftAsync()
     {
-        await EventuallyAsync(() => Task.FromResult(Children() == 0), "A child process is left.");
-        await EventuallyAsync(
-            () => Task.FromResult(!Directory.Exists(Uploads) || !Directory.EnumerateDirectories(Uploads).Any()),
-            "A scratch directory is left."
+        await Eventually.TrueAsync(() => Children() == 0, "no child process was left");
+        await Eventually.TrueAsync(
+            () => !Directory.Exists(Uploads) || !Directory.EnumerateDirectories(Uploads).Any(),
+            "no scratch directory was left"
         );
         Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from media"));
-        await EventuallyAsync(async () => (await KeptKeysAsync()).Count == 0, "A file is left in the store.");
+        await Eventually.TrueAsync(async () => (await KeptKeysAsync()).Count == 0, "no file was left in the store");
     }
 
     /// <summary>How many processes work in a scratch directory of this service.</summary>
@@ -200,15 +200,4 @@ public abstract class MediaTest(Service service) : ServiceTest(service)
                     return false; // It has ended, or is somebody else's.
                 }
             });
-
-    protected static async Task EventuallyAsync(Func<Task<bool>> isSo, string otherwise)
-    {
-        for (var tries = 0; tries < 250; tries++)
-        {
-            if (await isSo())
-                return;
-            await Task.Delay(20, Cancel);
-        }
-        Assert.Fail(otherwise);
-    }
 }

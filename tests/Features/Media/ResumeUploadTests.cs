@@ -49,18 +49,18 @@ public sealed class ResumeUploadTests(Service service) : UploadTest(service)
                 await socket.SendAsync(HeadOf(owner, upload, 0, file.Length), Cancel);
                 await socket.SendAsync(file.AsMemory(0, cut), Cancel);
                 if (!isAbrupt)
-                    await EventuallyAsync(async () => await OffsetAsync(owner, upload) == cut, $"{cut} were not kept.");
+                    await Eventually.TrueAsync(async () => await OffsetAsync(owner, upload) == cut, $"{cut} were kept");
             }
 
             var kept = await OffsetAsync(owner, upload);
             Assert.InRange(kept, isAbrupt ? 0 : cut, cut);
-            await EventuallyAsync(
+            await Eventually.TrueAsync(
                 async () =>
                 {
                     kept = await OffsetAsync(owner, upload);
                     return (await SendAsync(owner, upload, kept, file[kept..])).Status == HttpStatusCode.NoContent;
                 },
-                "It did not go on."
+                "it went on"
             );
             await AssertFinishedAsync(owner, upload, file);
         }
@@ -76,7 +76,7 @@ public sealed class ResumeUploadTests(Service service) : UploadTest(service)
         await socket.SendAsync(HeadOf(owner, upload, 0, file.Length), Cancel);
         await socket.SendAsync(file.AsMemory(0, 100), Cancel);
 
-        await EventuallyAsync(async () => await OffsetAsync(owner, upload) == 100, "Nothing was kept.");
+        await Eventually.TrueAsync(async () => await OffsetAsync(owner, upload) == 100, "what came was kept");
         (await SendAsync(owner, upload, 100, file[100..])).Expect((HttpStatusCode)423, "upload_locked");
         await socket.SendAsync(file.AsMemory(100), Cancel);
         Assert.StartsWith("HTTP/1.1 204", await AnswerAsync(socket), StringComparison.Ordinal);
@@ -92,7 +92,7 @@ public sealed class ResumeUploadTests(Service service) : UploadTest(service)
         using var silent = await ConnectAsync();
         await silent.SendAsync(HeadOf(owner, upload, 0, file.Length), Cancel);
         await silent.SendAsync(file.AsMemory(0, 100), Cancel);
-        await EventuallyAsync(async () => await OffsetAsync(owner, upload) == 100, "Nothing was kept.");
+        await Eventually.TrueAsync(async () => await OffsetAsync(owner, upload) == 100, "what came was kept");
 
         await Eventually.TrueAsync(
             async () => (await SendAsync(owner, upload, 100, file[100..])).Status == HttpStatusCode.NoContent,
@@ -214,10 +214,10 @@ public sealed class ResumeUploadTests(Service service) : UploadTest(service)
             await socket.SendAsync(file.AsMemory(50, 40), Cancel);
         }
         Assert.Equal(50, await OffsetAsync(owner, upload));
-        await EventuallyAsync(
+        await Eventually.TrueAsync(
             async () =>
                 (await SendAsync(owner, upload, 50, file[50..], Sum(file[50..]))).Status == HttpStatusCode.NoContent,
-            "It did not go on."
+            "it went on"
         );
         await AssertFinishedAsync(owner, upload, file);
 
@@ -323,7 +323,7 @@ public sealed class ResumeUploadTests(Service service) : UploadTest(service)
         using var socket = await ConnectAsync();
         await socket.SendAsync(HeadOf(owner, arriving, 0, file.Length), Cancel);
         await socket.SendAsync(file.AsMemory(0, 100), Cancel);
-        await EventuallyAsync(async () => await OffsetAsync(owner, arriving) == 100, "Nothing was kept.");
+        await Eventually.TrueAsync(async () => await OffsetAsync(owner, arriving) == 100, "what came was kept");
 
         (await owner.DeleteAsync(arriving, null, Version)).Expect(HttpStatusCode.NoContent);
         await socket.SendAsync(file.AsMemory(100), Cancel);

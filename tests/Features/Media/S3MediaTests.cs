@@ -45,7 +45,7 @@ public sealed class S3MediaTests(Service service, S3Server server) : MediaTest(s
 
         await Service.ExecuteAsync("delete from posts");
         await _app.Services.GetServices<IHostedService>().OfType<SweepMedia>().Single().RemoveFilesAsync(Cancel);
-        await EventuallyAsync(async () => await StoredAsync() == 0, "The files are still there.");
+        await Eventually.TrueAsync(async () => await StoredAsync() == 0, "the files were gone");
         (await owner.GetAsync(url)).Expect(HttpStatusCode.NotFound, "not_found");
     }
 

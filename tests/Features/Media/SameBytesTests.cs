@@ -39,10 +39,10 @@ public sealed class SameBytesTests(Service service) : MediaTest(service)
         Assert.Equal(1, StoredKeys());
 
         await owner.DeleteAsync($"/v1/media/{second}");
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 0), "The files are still there.");
-        await EventuallyAsync(
+        await Eventually.TrueAsync(() => StoredKeys() == 0, "the files were gone");
+        await Eventually.TrueAsync(
             async () => await Service.QueryAsync<long>("select count(*) from media_files") == 0,
-            "The files' row is still there."
+            "the files' row was gone"
         );
     }
 
@@ -52,10 +52,7 @@ public sealed class SameBytesTests(Service service) : MediaTest(service)
         var owner = await SignUpAsync("owner");
         var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => AddAsync(owner, Picture)));
         Assert.Equal(8, ids.Distinct().Count());
-        await EventuallyAsync(
-            () => Task.FromResult(StoredKeys() == 1),
-            "The files of the slower ones are still there."
-        );
+        await Eventually.TrueAsync(() => StoredKeys() == 1, "the files of the slower ones were gone");
         foreach (var id in ids)
             (await owner.GetAsync(await UrlAsync(owner, id))).Expect(HttpStatusCode.OK);
     }
@@ -76,6 +73,6 @@ public sealed class SameBytesTests(Service service) : MediaTest(service)
             (await owner.GetAsync(await UrlAsync(owner, next))).Expect(HttpStatusCode.OK);
             last = next;
         }
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 1), "Files are left.");
+        await Eventually.TrueAsync(() => StoredKeys() == 1, "no files were left");
     }
 }

@@ -27,7 +27,7 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
         (await owner.GetAsync($"/v1/media/{old}")).Expect(HttpStatusCode.NotFound, "not_found");
         foreach (var id in new[] { young, posted, avatar })
             (await owner.GetAsync(await UrlAsync(owner, id))).Expect(HttpStatusCode.OK);
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 3), "The wrong files are there.");
+        await Eventually.TrueAsync(() => StoredKeys() == 3, "the right files were there");
         Assert.Equal(
             avatar,
             (string?)(await owner.GetAsync("/v1/profiles/me"))["avatarUrl"]!.ToString().Split('/', '-')[2]
@@ -41,11 +41,11 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
         var post = (await PostAsync(owner, await AddAsync(owner), await AddAsync(owner))).Id;
         await AddAsync(owner);
         (await owner.DeleteAsync($"/v1/posts/{post}")).Expect(HttpStatusCode.NoContent);
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 1), "The wrong files are there.");
-        await EventuallyAsync(
+        await Eventually.TrueAsync(() => StoredKeys() == 1, "the right files were there");
+        await Eventually.TrueAsync(
             async () =>
                 await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null") == 0,
-            "A note is left."
+            "no note was left"
         );
     }
 
@@ -63,7 +63,7 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
             await Sweeper.RemoveFilesAsync(Cancel);
             Assert.Equal(1, StoredKeys());
         }
-        await EventuallyAsync(() => Task.FromResult(StoredKeys() == 0), "The files are still there.");
+        await Eventually.TrueAsync(() => StoredKeys() == 0, "the files were gone");
     }
 
     [Fact]
@@ -86,9 +86,9 @@ public sealed class SweepMediaTests(Service service) : MediaTest(service)
 
         await Service.ExecuteAsync("update media_files set due_at = now() where due_at is not null");
         await Sweeper.RemoveFilesAsync(Cancel);
-        await EventuallyAsync(
-            () => Task.FromResult(!Directory.Exists(Path.Combine(Service.DataDirectory, "media", key[..2], key[2..]))),
-            "The files are still there."
+        await Eventually.TrueAsync(
+            () => !Directory.Exists(Path.Combine(Service.DataDirectory, "media", key[..2], key[2..])),
+            "the files were gone"
         );
         Assert.Equal(1, StoredKeys());
         Assert.Equal(0, await Service.QueryAsync<long>("select count(*) from media_files where due_at is not null"));

@@ -278,7 +278,7 @@ public sealed class UploadMediaTests(Service service) : MediaTest(service)
         using var socket = await ConnectAsync();
         await socket.SendAsync(Encoding.ASCII.GetBytes(Head(owner, form.Length)), Cancel);
         await socket.SendAsync(form, Cancel);
-        await EventuallyAsync(() => Task.FromResult(Children() > 0), "Nothing was decoded.");
+        await Eventually.TrueAsync(() => Children() > 0, "something was decoded");
         socket.Close(timeout: 0);
         await AssertNothingIsLeftAsync();
     }
@@ -347,10 +347,7 @@ public sealed class UploadMediaTests(Service service) : MediaTest(service)
         Assert.Single(replies.Select(reply => reply.Text).Distinct());
         Assert.Equal(1, await Service.QueryAsync<long>("select count(*) from media"));
         await Sweeper.RemoveFilesAsync(Cancel);
-        await EventuallyAsync(
-            () => Task.FromResult(StoredKeys() == 1),
-            "Files of uploads that came too late are left."
-        );
+        await Eventually.TrueAsync(() => StoredKeys() == 1, "no files of uploads that came too late were left");
         Assert.Equal(3, (await FetchAsync(replies[0].Json)).Count);
     }
 

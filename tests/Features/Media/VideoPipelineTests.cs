@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using InstaSlice.Features.Media;
 using InstaSlice.Infrastructure.Storage;
+using InstaSlice.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 using static InstaSlice.Tests.Features.Media.TestVideos;
 
@@ -529,12 +530,11 @@ public sealed class VideoPipelineTests : IDisposable
         var original = MakeOf(_root, "work.mp4", "testsrc2=s=1280x720:r=60:d=4", "-preset", "ultrafast");
         var pipeline = new VideoPipeline(_images, NullLogger<VideoPipeline>.Instance)
         {
-            Silence = TimeSpan.FromSeconds(3),
+            Silence = TimeSpan.FromSeconds(10),
         };
         Fill(original);
         var result = pipeline.ProcessAsync(_scratch, TestContext.Current.CancellationToken);
-        while (!File.Exists(_scratch.File(VideoPipeline.Video)))
-            await Task.Delay(20, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(() => File.Exists(_scratch.File(VideoPipeline.Video)), "an encoder wrote");
         foreach (var encoder in Encoders())
             TestImages.Run(_root, "kill", signal, encoder);
         Assert.IsType<VideoFailed>(await result);

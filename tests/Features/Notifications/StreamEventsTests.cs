@@ -239,7 +239,7 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
         );
         using var socket = await EventClient.AskAsync(Service.Address, _ada);
         var streams = Service.Services.GetRequiredService<EventStreams>();
-        await Eventually.TrueAsync(() => Task.FromResult(streams.Count == 1), "it listened");
+        await Eventually.TrueAsync(() => streams.Count == 1, "it listened");
 
         await NoneIsOpenAsync();
         // Those who read get all of it.
@@ -252,7 +252,7 @@ public sealed class StreamEventsTests(Service service) : NotificationsTest(servi
 
     private Task NoneIsOpenAsync(int but = 0) =>
         Eventually.TrueAsync(
-            () => Task.FromResult(Service.Services.GetRequiredService<EventStreams>().Count == but),
+            () => Service.Services.GetRequiredService<EventStreams>().Count == but,
             "the service let go of them"
         );
 
