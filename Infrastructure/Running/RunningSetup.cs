@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using InstaSlice.Infrastructure.Auth;
 using InstaSlice.Infrastructure.Database;
 using InstaSlice.Infrastructure.Http;
@@ -87,7 +88,7 @@ public static partial class RunningSetup
         _ = app.Services.GetRequiredService<IOptions<ForwardedHeadersOptions>>().Value;
         await using var postgres = await app.StartDatabaseAsync(shared: false, app.Lifetime.ApplicationStopping);
         await app.Services.GetRequiredService<Migrator>().MigrateUpAsync(null, app.Lifetime.ApplicationStopping);
-        await app.StartAsync();
+        await ListenAsync(app);
         // Else what starting, and whatever was done for the first time, left behind stays until requests have allocated as much as would
         // set off a collection.
         await using var settled = new Timer(
@@ -107,6 +108,21 @@ public static partial class RunningSetup
         // The pool goes before the private PostgreSQL that it is connected to, and the log is written to its end.
         await app.DisposeAsync();
         return 0;
+    }
+
+    /// <exception cref="StartupException">Somebody else listens there, or we may not, or it is no place to listen at.</exception>
+    private static async Task ListenAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (Exception e) when (e is IOException or SocketException or FormatException)
+        {
+            // What works in the background has begun by then.
+            await app.StopAsync();
+            throw new StartupException($"The service cannot listen at {app.Configuration["urls"]}: {e.Message}", e);
+        }
     }
 
     private static void GiveBackMemory()

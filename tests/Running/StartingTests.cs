@@ -62,6 +62,24 @@ public sealed class StartingTests(PostgresServer postgres) : ProcessTest(postgre
         Assert.DoesNotContain("canary", string.Concat(givesUp.Output), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{0}", "address already in use")]
+    [InlineData("http://192.0.2.1:8080", "192.0.2.1")]
+    [InlineData("here", "here")]
+    public async Task Where_it_cannot_listen_it_says_so_in_one_line(string place, string why)
+    {
+        var taken = (await StartAsync()).Address.ToString().TrimEnd('/');
+
+        var refused = await LaunchAsync([], ("ASPNETCORE_URLS", string.Format(null, place, taken)));
+
+        Assert.Equal(1, await refused.ExitAsync());
+        var said = Assert.Single(refused.Errors);
+        Assert.StartsWith("The service cannot listen at ", said, StringComparison.Ordinal);
+        Assert.Contains(why, said, StringComparison.Ordinal);
+        Assert.Equal(said, (string?)Assert.Single(refused.EventsNamed("Refused"))["Reason"]);
+        Assert.DoesNotContain(refused.Output, line => line.Contains("BackgroundService", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task No_directory_is_watched_however_many_there_are()
     {
