@@ -60,7 +60,7 @@ public sealed class PrivatePostgresTests(PostgresServer server, PrivatePostgresT
     }
 
     [Fact]
-    public async Task When_the_service_is_killed_its_PostgreSQL_is_gone_in_seconds_and_the_next_start_has_the_data()
+    public async Task When_the_service_is_killed_its_PostgreSQL_ends_too_and_the_next_start_has_the_data()
     {
         var service = await ServiceProcess.StartAsync(existing.Path);
         await service.WaitUntilServingAsync();

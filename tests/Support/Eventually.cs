@@ -5,7 +5,8 @@ namespace InstaSlice.Tests.Support;
 /// <summary>Waits for what happens in its own time. The bound is there to end a hang, and says nothing about speed.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(3);
+    /// <summary>Less than the lease of a video, with whose end what was left undone would be done after all.</summary>
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(100);
 
     public static Task TrueAsync(Func<bool> isTrue, string what) => TrueAsync(() => Task.FromResult(isTrue()), what);
 
