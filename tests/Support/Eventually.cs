@@ -6,7 +6,7 @@ namespace InstaSlice.Tests.Support;
 public static class Eventually
 {
     /// <summary>Less than the lease of a video, with whose end what was left undone would be done after all.</summary>
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(100);
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
 
     public static Task TrueAsync(Func<bool> isTrue, string what) => TrueAsync(() => Task.FromResult(isTrue()), what);
 
