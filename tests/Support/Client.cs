@@ -113,6 +113,10 @@ public sealed class Reply(HttpResponseMessage response, byte[] bytes)
 
     public string Text => Encoding.UTF8.GetString(bytes);
 
+    /// <summary>But for that which links are signed until, which goes on every five minutes.</summary>
+    public string TextAtAnyTime =>
+        System.Text.RegularExpressions.Regex.Replace(Text, "&(expires|signature)=[^\"]*", "");
+
     public string? ContentType => response.Content.Headers.ContentType?.ToString();
 
     public JsonNode Json => JsonNode.Parse(bytes) ?? throw new InvalidOperationException("The answer is empty.");

@@ -339,11 +339,9 @@ public sealed class SharedTripsTests(Service service) : ServiceTest(service)
         return crowd;
     }
 
-    /// <summary>Status and body; links are signed until a time that may have gone on.</summary>
+    /// <summary>Status and body.</summary>
     private static string Seen(Reply reply) =>
-        reply.Status == HttpStatusCode.OK
-            ? $"OK {System.Text.RegularExpressions.Regex.Replace(reply.Text, "&(expires|signature)=[^\"]*", "")}"
-            : $"{reply.Status} {reply.Code}";
+        reply.Status == HttpStatusCode.OK ? $"OK {reply.TextAtAnyTime}" : $"{reply.Status} {reply.Code}";
 
     /// <summary>The answers, and in how many statements the service asked for them.</summary>
     private async Task<(Reply[] Answers, int RoundTrips)> AskAtOnceAsync(
